@@ -1,0 +1,153 @@
+/**
+ * What actors need of the world, and what the world may ask of them. Adapters in `src/` and `gateway/` implement these;
+ * actors never import an adapter.
+ */
+import type { Channel, Member, Position } from "../protocol/channel.ts";
+import type { ChannelEvent } from "../protocol/events.ts";
+import type { ChannelId, ClientId, UserId } from "../protocol/ids.ts";
+import type { Message } from "../protocol/message.ts";
+import type { Answer } from "../protocol/refusals.ts";
+import type { ChannelAnswers, ChannelCommand, SessionAnswers, SessionCommand } from "./commands.ts";
+
+/** One event of a channel, as the log keeps it: with the reign that decided it (rule I1). */
+export type EventRecord = {
+  channelId: ChannelId;
+  epoch: number;
+  event: ChannelEvent;
+  /** Of `message:new`: see `PreparedMessage.sentHash`. */
+  sentHash?: string;
+};
+
+/** How far a member has got; without seq, the greatest wins (rule L7). */
+export type MarkRecord = { channelId: ChannelId; mark: { userId: UserId; delivered?: number; read?: number; readCount?: number } };
+
+/** What a shard's log keeps, what is replayed after a crash, and what is projected into Postgres. */
+export type LogRecord = EventRecord | MarkRecord;
+
+export function isEvent(record: LogRecord): record is EventRecord {
+  return "event" in record;
+}
+
+/**
+ * One reign over one shard: the log and the output gate as actors see them (rules G1, L4). Made by the cluster when the
+ * barrier stands; it ends when the shard is released or fenced, and then calls `ShardActors.end`.
+ */
+export interface Reign {
+  readonly shard: number;
+  readonly epoch: number;
+  /** May more be decided? False while 1,000 events or 1 MiB wait at the gate, or too much is unflushed: answer `overloaded`. */
+  hasRoom(): boolean;
+  /**
+   * Puts records into the log and `release` into the gate, in the order of calls. `release` runs when these records and
+   * all entered before them are confirmed, at once when nothing waits; never when the shard is fenced first. The state
+   * that `records` changed has moved on already. Without records: an answer that rests on what was applied before.
+   */
+  enter(records: readonly LogRecord[], release: () => void): void;
+  /** Runs `then` when all that was entered up to now is in Postgres, and asks for a flush at once (rule S3). Never when fenced. */
+  whenFlushed(then: () => void): void;
+}
+
+/** The actors of one shard, for one reign. */
+export interface ShardActors {
+  /** Into the actor's mailbox, in order. `reply` is called at most once, through the gate. */
+  askChannel(channelId: ChannelId, command: ChannelCommand, reply: Reply): void;
+  askUser(userId: UserId, command: SessionCommand, reply: Reply): void;
+  /** Where these channels stand (only what is confirmed); absent where there is no such channel. Rejects when Postgres is needed and away. */
+  heads(channelIds: readonly ChannelId[]): Promise<Map<ChannelId, Position>>;
+  /** Postgres has these: what was kept for their sake may go (rules A1, A2, S1). */
+  flushed(records: readonly LogRecord[]): void;
+  /** Planned end: no more intake (`moved`), resolves when every mailbox is empty and all that it decided has entered the gate. */
+  close(): Promise<void>;
+  /** Unplanned end: everyone who waits hears `unavailable`; nothing is entered any more. */
+  end(): void;
+  /** For metrics and `hubbub channel`: what is in memory now. */
+  census(): { channels: number; sessions: number; mailboxDepth: number };
+  channel(channelId: ChannelId): { seq: number; mailbox: number } | undefined;
+  /** Commands handled and events heard since the last call, for load: messages × audience as known. */
+  takeLoad(): number;
+}
+
+/**
+ * Starts a shard's actors from its whole retained log, in order. It finds the unflushed records by comparing with the
+ * channels' rows (rule A1: seq decides, never the flushed position), loads those channels at once, and names them for
+ * the projector. Rejects while Postgres is away.
+ */
+export type StartActors = (
+  reign: Reign,
+  retained: readonly LogRecord[],
+) => Promise<{ actors: ShardActors; unflushed: readonly LogRecord[] }>;
+
+export type Reply = (answer: Answer) => void;
+
+/** The only door to actors, wherever they live. Answers, never rejects: an owner out of reach is `unavailable` (rule B1). */
+export interface Router {
+  askChannel<C extends ChannelCommand>(channelId: ChannelId, command: C, trace?: Trace): Promise<Answer<ChannelAnswers[C["type"]]>>;
+  askUser<C extends SessionCommand>(userId: UserId, command: C, trace?: Trace): Promise<Answer<SessionAnswers[C["type"]]>>;
+  /** Heads of many channels, one request per owner (rule H1). Channels whose owner did not answer are absent. */
+  heads(channelIds: readonly ChannelId[]): Promise<Map<ChannelId, Position>>;
+}
+
+/** Follows one request through the cluster. `requestId` is the client's or the gateway's. */
+export type Trace = { requestId: string };
+
+/** Tells every listener, on every node, what happened. At most once: gateways find gaps and ask (rule H1). Never throws. */
+export interface Broadcaster {
+  /** Events of one channel and one reign, in order, confirmed in the log. */
+  publish(channelId: ChannelId, epoch: number, events: readonly ChannelEvent[]): void;
+}
+
+/** The cluster's time: Redis `TIME` followed with the monotonic clock, never back (rule E5). */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  nowMs(): number;
+}
+
+/** A channel's row: its state without what is unflushed. */
+export type ChannelRow = {
+  channel: Channel;
+  /** Messages ever sent: the next ordinal is one more. */
+  messageCount: number;
+  /** `atMs` of the last event. */
+  lastAtMs: number;
+  /** (first seq, epoch) of the last 32 reigns, oldest first (rule I1). */
+  reigns: Position[];
+  /** The two people of a dm. */
+  pair?: [UserId, UserId];
+};
+
+/** A member's row in one channel, with what sending needs. */
+export type MemberRow = {
+  member: Member;
+  /** 0: never. */
+  lastSentAtMs: number;
+  /** Greatest clientId of theirs in this channel that Postgres has (rule S1). */
+  lastClientId?: ClientId;
+  deliveredSeq: number;
+  readSeq: number;
+  /** Ordinal at the read mark: unread = messageCount − readCount. */
+  readCount: number;
+};
+
+/** Postgres cannot be asked now. What needs it answers `unavailable` (rule A3). */
+export class StoreAway extends Error {
+  override name = "StoreAway";
+}
+
+/** Facts fetched on demand, from the primary; calls of one turn become one query. Each rejects with `StoreAway`. */
+export interface ChannelFacts {
+  channel(id: ChannelId): Promise<ChannelRow | undefined>;
+  /** (seq, epoch) by channel; absent where there is no row. */
+  heads(ids: readonly ChannelId[]): Promise<Map<ChannelId, Position>>;
+  member(channelId: ChannelId, userId: UserId): Promise<MemberRow | undefined>;
+  /** The message that `authorId` sent under `clientId`, whatever became of it since. */
+  sent(channelId: ChannelId, authorId: UserId, clientId: ClientId): Promise<{ message: Message; sentHash: string } | undefined>;
+}
+
+/** What actors tell an operator. */
+export interface ActorMeter {
+  /** Seconds spent in a stage of a message's way: `mailbox`, `decide`, `log`. */
+  stage(stage: "mailbox" | "decide" | "log", seconds: number): void;
+  mailboxRejected(): void;
+  crashed(kind: "channel" | "session"): void;
+  events(type: ChannelEvent["type"]): void;
+}

@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * `unit`: no server, milliseconds. `servers`: against a real Redis and Postgres, started once by the global setup.
+ * `cluster`: real node processes under faults; one file at a time, since they share two cores.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["{protocol,actors,gateway,src,scripts,bench,test}/**/*.test.ts"], exclude: ["**/*.server.test.ts", "test/cluster/**"] } },
+      {
+        test: {
+          name: "servers",
+          include: ["{actors,gateway,src,test}/**/*.server.test.ts"],
+          exclude: ["test/cluster/**"],
+          globalSetup: ["test/support/global-setup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "cluster",
+          include: ["test/cluster/**/*.test.ts"],
+          globalSetup: ["test/support/global-setup.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
