@@ -1,0 +1,141 @@
+/** The shard logs of a standalone Redis, of the master that Sentinel names, or of a Redis Cluster. */
+import type { ClusterNode, ClusterOptions, RedisOptions } from "ioredis";
+import type { Logger } from "pino";
+import { type Address, ClusterSlots } from "./cluster-slots.ts";
+import type { LogLink, LogStore } from "./log-store.ts";
+import { logKey, RedisLink } from "./redis-link.ts";
+import { RETRY_FIRST_MS, RETRY_LONGEST_MS } from "./timers.ts";
+
+/**
+ * Where the logs are. `single`: one server (`host`, `port` or `path`), or `sentinels` and `name`. `cluster`: nodes to
+ * start from; `redis` says how to enter each (`username`, `password`, `tls`), `natMap` how to reach it.
+ */
+export type LogServers =
+  | { kind: "single"; redis: RedisOptions }
+  | { kind: "cluster"; nodes: ClusterNode[]; redis?: RedisOptions; natMap?: ClusterOptions["natMap"] };
+
+export type RedisLogOptions = {
+  servers: LogServers;
+  /** Of all keys: `hub`. */
+  prefix: string;
+  logger: Logger;
+};
+
+/** A server that may hold logs, and the one link to it, made anew whenever it ends. */
+type Line = { link: RedisLink | undefined; retry: NodeJS.Timeout | undefined; retryMs: number };
+
+/** The only server where there is no cluster. */
+const ONLY: Address = "";
+
+export class RedisLog implements LogStore {
+  #options: RedisLogOptions;
+  #lines = new Map<Address, Line>();
+  #watchers = new Set<() => void>();
+  #slots: ClusterSlots | undefined;
+  #closed = false;
+
+  constructor(options: RedisLogOptions) {
+    this.#options = options;
+    const { servers, prefix, logger } = options;
+    if (servers.kind === "single") this.#openLine(ONLY);
+    else
+      this.#slots = new ClusterSlots({
+        ...servers,
+        keyOf: (shard) => logKey(prefix, shard),
+        logger,
+        onChange: () => this.#slotsChanged(),
+      });
+  }
+
+  link(shard: number): LogLink | undefined {
+    const address = this.#slots ? this.#slots.addressOf(shard) : ONLY;
+    if (address === undefined || this.#closed) return undefined;
+    return (this.#lines.get(address) ?? this.#openLine(address)).link;
+  }
+
+  watch(_shard: number, changed: () => void): () => void {
+    const watcher = () => changed();
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#closed = true;
+    this.#slots?.close();
+    for (const address of [...this.#lines.keys()]) this.#closeLine(address);
+  }
+
+  #openLine(address: Address): Line {
+    const line: Line = { link: undefined, retry: undefined, retryMs: RETRY_FIRST_MS };
+    this.#lines.set(address, line);
+    void this.#connect(address, line);
+    return line;
+  }
+
+  #closeLine(address: Address): void {
+    const line = this.#lines.get(address);
+    this.#lines.delete(address);
+    clearTimeout(line?.retry);
+    line?.link?.close();
+  }
+
+  async #connect(address: Address, line: Line): Promise<void> {
+    const { prefix, logger } = this.#options;
+    try {
+      const link = await RedisLink.open({
+        redis: this.#redisAt(address),
+        prefix,
+        onEnd: (ended) => this.#ended(address, line, ended),
+        onMoved: () => this.#slots?.refresh(),
+        onError: (error) => logger.debug({ address, reason: error.message }, "log connection"),
+      });
+      if (this.#lines.get(address) !== line) return link.close();
+      line.link = link;
+      line.retryMs = RETRY_FIRST_MS;
+      logger.info({ address, runId: link.server.runId }, "log connected");
+      this.#changed();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      logger.warn({ address, reason: error.message }, "log out of reach");
+      this.#retry(address, line);
+    }
+  }
+
+  #ended(address: Address, line: Line, link: RedisLink): void {
+    if (line.link !== link) return;
+    line.link = undefined;
+    if (this.#lines.get(address) === line) {
+      this.#options.logger.warn({ address }, "log connection ended");
+      this.#retry(address, line);
+    }
+    this.#changed();
+  }
+
+  #retry(address: Address, line: Line): void {
+    if (this.#lines.get(address) !== line) return;
+    this.#slots?.refresh();
+    line.retry = setTimeout(() => void this.#connect(address, line), line.retryMs);
+    line.retryMs = Math.min(line.retryMs * 2, RETRY_LONGEST_MS);
+  }
+
+  #redisAt(address: Address): RedisOptions {
+    const { servers } = this.#options;
+    if (servers.kind === "cluster") return { ...servers.redis, ...this.#slots!.endpoint(address) };
+    const { redis } = servers;
+    return "sentinels" in redis && redis.sentinels
+      ? { ...redis, role: "master", failoverDetector: true }
+      : redis;
+  }
+
+  /** Servers that hold no slot any more are left. */
+  #slotsChanged(): void {
+    for (const address of [...this.#lines.keys()])
+      if (!this.#slots!.serves(address)) this.#closeLine(address);
+    this.#changed();
+  }
+
+  #changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
