@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { migratedDatabase } from "../../test/support/servers.ts";
+import { channelId, START_MS, TestLog, userId } from "./projector/test-log.ts";
+import { openTestStore, project, type TestStore } from "./test-store.ts";
+
+let store: TestStore;
+
+beforeAll(async () => {
+  store = openTestStore(await migratedDatabase());
+});
+afterAll(() => store.close());
+
+test("a person's channels with what is unread and who mentioned them, by space and kind", async () => {
+  const log = new TestLog();
+  log.create(70, 0);
+  const space = channelId(70);
+  const asSpace = {
+    id: space,
+    kind: "space" as const,
+    settings: {},
+    archived: false,
+    seq: 0,
+    epoch: 1,
+    memberCount: 1,
+  };
+  log.happen(70, 0, { type: "channel:updated", channel: asSpace });
+  log.create(72, 0);
+  const topic = {
+    id: channelId(72),
+    spaceId: space,
+    kind: "topic" as const,
+    name: "talk",
+    settings: { slowModeSeconds: 5 },
+    archived: false,
+    seq: 0,
+    epoch: 1,
+    memberCount: 1,
+  };
+  log.happen(72, 0, { type: "channel:updated", channel: topic });
+  log.send(72, 0);
+  log.join(72, 5);
+  log.send(72, 0, "hey", userId(5));
+  log.send(72, 0, "hey you two");
+  const everyone = log.records.at(-1)!.record as { event: { message: { mentions: unknown[] } } };
+  everyone.event.message.mentions = [{ kind: "everyone" }, { kind: "here" }];
+  log.create(74, 5);
+  await project(store, log);
+  const { ofUser, listed } = store.memberships;
+  const [joined, own] = await ofUser(userId(5));
+  expect(joined).toMatchObject({
+    messageCount: 3,
+    unread: 2,
+    mentions: 2,
+    readSeq: 5,
+    channel: { ...topic, seq: 7, memberCount: 2 },
+  });
+  expect(own).toMatchObject({ unread: 0, mentions: 0, channel: { id: channelId(74), kind: "group" } });
+  expect(await ofUser(userId(5), { spaceId: space })).toEqual([joined]);
+  expect(await ofUser(userId(5), { kind: "group" })).toEqual([own]);
+  expect((await ofUser(userId(0), { kind: "space" })).map(({ channel }) => channel.id)).toEqual([space]);
+  expect((await ofUser(userId(0))).map(({ channel }) => channel.kind)).not.toContain("space");
+  expect((await listed(space)).map(({ name }) => name)).toEqual(["talk"]);
+});
+
+test("members are paged by id, without those who left", async () => {
+  const own = openTestStore(await migratedDatabase());
+  const log = new TestLog();
+  log.create(0, 0);
+  for (const n of [1, 2, 3]) log.join(0, n);
+  const left = {
+    userId: userId(2),
+    role: "member" as const,
+    status: "left" as const,
+    joinedAtMs: START_MS,
+  };
+  log.happen(0, 2, { type: "member:left", userId: userId(2), member: left, memberCount: 3 });
+  for (const n of [0, 1, 2, 3]) {
+    await own.accounts.create({
+      id: userId(n),
+      username: `user${n}`,
+      displayName: `${n}`,
+      passwordHash: "h",
+    });
+  }
+  await project(own, log);
+  const page = async (afterUserId?: ReturnType<typeof userId>) =>
+    (await own.memberships.members(channelId(0), { afterUserId, limit: 2 })).map(({ user, member }) => [
+      user.username,
+      member.status,
+    ]);
+  expect(await page()).toEqual([
+    ["user0", "active"],
+    ["user1", "active"],
+  ]);
+  expect(await page(userId(1))).toEqual([["user3", "active"]]);
+  await own.close();
+});

@@ -1,0 +1,124 @@
+/** A row of `messages` and the `Message` it stands for: the one mapping, both ways. */
+import type { ChannelId, ClientId, UserId } from "../../protocol/ids.ts";
+import { messageId, parseMessageId } from "../../protocol/ids.ts";
+import type { Message, MessageType } from "../../protocol/message.ts";
+
+/** The columns that a `Message` needs. Absent things are null, empty lists and bags as well. */
+export type MessageRow = {
+  channel_id: string;
+  seq: number;
+  ordinal: number;
+  author_id: string;
+  client_id: string;
+  type: string;
+  content: string;
+  html: string;
+  language: string | null;
+  filename: string | null;
+  mentions: Message["mentions"] | null;
+  attachments: Message["attachments"] | null;
+  preview: NonNullable<Message["preview"]> | null;
+  reply_to: NonNullable<Message["replyTo"]> | null;
+  thread_seq: number | null;
+  reply_count: number;
+  last_reply_at_ms: number | null;
+  pinned: boolean;
+  edited_at_ms: number | null;
+  deleted_at_ms: number | null;
+  at_ms: number;
+  encryption: NonNullable<Message["encryption"]> | null;
+  metadata: Message["metadata"] | null;
+};
+
+/** For `select`. */
+export const MESSAGE_COLUMNS = [
+  "channel_id",
+  "seq",
+  "ordinal",
+  "author_id",
+  "client_id",
+  "type",
+  "content",
+  "html",
+  "language",
+  "filename",
+  "mentions",
+  "attachments",
+  "preview",
+  "reply_to",
+  "thread_seq",
+  "reply_count",
+  "last_reply_at_ms",
+  "pinned",
+  "edited_at_ms",
+  "deleted_at_ms",
+  "at_ms",
+  "encryption",
+  "metadata",
+] as const satisfies readonly (keyof MessageRow)[];
+
+/** A deleted message is a stub: who, where and when, and nothing of what was said. */
+export function toMessage(row: MessageRow): Message {
+  const channelId = row.channel_id as ChannelId;
+  const deleted = row.deleted_at_ms !== null;
+  const message: Message = {
+    id: messageId(channelId, row.seq),
+    channelId,
+    seq: row.seq,
+    ordinal: row.ordinal,
+    authorId: row.author_id as UserId,
+    clientId: row.client_id as ClientId,
+    type: row.type as MessageType,
+    content: deleted ? "" : row.content,
+    html: deleted ? "" : row.html,
+    mentions: (deleted ? null : row.mentions) ?? [],
+    attachments: (deleted ? null : row.attachments) ?? [],
+    replyCount: row.reply_count,
+    reactions: [],
+    pinned: row.pinned,
+    atMs: row.at_ms,
+    metadata: (deleted ? null : row.metadata) ?? {},
+  };
+  if (row.thread_seq !== null) message.threadId = messageId(channelId, row.thread_seq);
+  if (row.last_reply_at_ms !== null) message.lastReplyAtMs = row.last_reply_at_ms;
+  if (row.edited_at_ms !== null) message.editedAtMs = row.edited_at_ms;
+  if (row.deleted_at_ms !== null) message.deletedAtMs = row.deleted_at_ms;
+  else addContents(message, row);
+  return message;
+}
+
+function addContents(message: Message, row: MessageRow): void {
+  if (row.language !== null) message.language = row.language;
+  if (row.filename !== null) message.filename = row.filename;
+  if (row.preview !== null) message.preview = row.preview;
+  if (row.reply_to !== null) message.replyTo = row.reply_to;
+  if (row.encryption !== null) message.encryption = row.encryption;
+}
+
+export function fromMessage(message: Message): MessageRow {
+  return {
+    channel_id: message.channelId,
+    seq: message.seq,
+    ordinal: message.ordinal,
+    author_id: message.authorId,
+    client_id: message.clientId,
+    type: message.type,
+    content: message.content,
+    html: message.html,
+    language: message.language ?? null,
+    filename: message.filename ?? null,
+    mentions: message.mentions.length > 0 ? message.mentions : null,
+    attachments: message.attachments.length > 0 ? message.attachments : null,
+    preview: message.preview ?? null,
+    reply_to: message.replyTo ?? null,
+    thread_seq: message.threadId === undefined ? null : parseMessageId(message.threadId).seq,
+    reply_count: message.replyCount,
+    last_reply_at_ms: message.lastReplyAtMs ?? null,
+    pinned: message.pinned,
+    edited_at_ms: message.editedAtMs ?? null,
+    deleted_at_ms: message.deletedAtMs ?? null,
+    at_ms: message.atMs,
+    encryption: message.encryption ?? null,
+    metadata: Object.keys(message.metadata).length > 0 ? message.metadata : null,
+  };
+}
