@@ -42,10 +42,24 @@ export type ChannelCommand =
   /** Makes the channel, `by` its owner (a dm: both are members). The same again answers with what is there. */
   | { type: "create"; by: UserId; channel: NewChannel; memberIds: UserId[] }
   /** `pair`: the two people of a dm, which its first message creates (row C3). */
-  | { type: "send"; by: UserId; message: PreparedMessage; attempt: number; durability?: Durability; pair?: [UserId, UserId] }
+  | {
+      type: "send";
+      by: UserId;
+      message: PreparedMessage;
+      attempt: number;
+      durability?: Durability;
+      pair?: [UserId, UserId];
+    }
   | { type: "join"; by: UserId }
   | { type: "leave"; by: UserId }
-  | { type: "invite"; by: UserId; userId: UserId; role?: Role; overrides?: Overrides; mutedUntilMs?: number | null }
+  | {
+      type: "invite";
+      by: UserId;
+      userId: UserId;
+      role?: Role;
+      overrides?: Overrides;
+      mutedUntilMs?: number | null;
+    }
   /** May `by` read, and what does Postgres not have yet (rule H4)? Changes nothing. */
   | { type: "open"; by: UserId }
   | { type: "sync"; by: UserId; afterSeq: number; epoch?: number; limit: number }
@@ -55,7 +69,13 @@ export type ChannelCommand =
   | { type: "member"; userId: UserId };
 
 /** May listen; what the reader lays over Postgres: every event that is not there yet, oldest first. */
-export type Opened = { channel: Channel; membership: Member; seq: number; epoch: number; unflushed: ChannelEvent[] };
+export type Opened = {
+  channel: Channel;
+  membership: Member;
+  seq: number;
+  epoch: number;
+  unflushed: ChannelEvent[];
+};
 
 export type ChannelAnswers = {
   create: { channel: Channel; membership: Member; created: boolean };
@@ -82,4 +102,3 @@ export type SessionAnswers = {
   attach: object;
   connections: { connections: (Connection & { node: string })[] };
 };
-

@@ -1,0 +1,258 @@
+/** One node's part in the cluster: it joins, takes its share of the shards, finds everyone else's, and leaves in order. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock, Router } from "../../actors/ports.ts";
+import type { ChannelId } from "../../protocol/ids.ts";
+import { assert } from "../lib/assert.ts";
+import type { Hearing } from "../ports.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { agreeInRedis, type ClusterRecord, mustAgree } from "./cluster-record.ts";
+import { disconnect, type Ground, type GroundOptions, layGround, whenConnected } from "./ground.ts";
+import { Leadership } from "./leader.ts";
+import { NodeLease } from "./lease.ts";
+import { Messaging } from "./messaging.ts";
+import { fromFields, type NodeRecord, type NodeRole } from "./nodes.ts";
+import { untilAnswered } from "./redis.ts";
+import type { Lease, OpenShard } from "./shard-host.ts";
+import type { ChannelPlace, ClusterStatus } from "./status.ts";
+import { Vitals } from "./vitals.ts";
+
+/** While draining: how often a node looks whether its shards are gone, and whether anyone is left to take them. */
+const DRAIN_LOOK_MS = 100;
+/** The last node to drain lets Postgres catch up for this long; the rest stays in the log (rule P3). */
+const LAST_FLUSH_MS = 10_000;
+/** A node that stops without having drained gives its shards this long. */
+const STOP_WITHIN_MS = 1_000;
+
+export type ClusterOptions = GroundOptions & {
+  /** Version of the protocol between client and server. */
+  protocol: number;
+  /** Where clients and Prometheus reach this node. */
+  url: string;
+  metricsUrl: string;
+  roles: readonly NodeRole[];
+  /** Of the software. */
+  version: string;
+  record: ClusterRecord;
+  /** Connections on this node that listen to the channel, for `hubbub channel`. */
+  listeners: (channelId: ChannelId) => number;
+  /** Another node asks this one to drain: do what SIGTERM does. */
+  onDrain: () => void;
+  /** These shards have another owner now: gateways ask for heads, and attach their people again (rules H1, E4). */
+  onShardsMoved: (shards: readonly number[]) => void;
+  metrics: Metrics;
+};
+
+/** What can be made only once the cluster's clock, lease and router exist. */
+export type ClusterParts = {
+  /** Never called on a node without the role `actors`. */
+  openShard: OpenShard;
+  /** Ways beside the inbox on which the node must hear itself (rule P4): the gateway's adapter. They may begin to hear later. */
+  hearings: readonly Hearing[];
+};
+
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #ground: Ground;
+  readonly #messaging: Messaging;
+  readonly #vitals: Vitals;
+  readonly #lease: NodeLease;
+  readonly #leadership: Leadership;
+  #parts: ClusterParts | undefined;
+  #startedAtMs = 0;
+  #draining = false;
+  /** A lease may have been taken. */
+  #joined = false;
+  #stopped: Promise<void> | undefined;
+
+  /** Connects, and waits for `start`. */
+  constructor(options: ClusterOptions) {
+    const { metrics, listeners, onDrain, onShardsMoved } = options;
+    const ground = layGround(options);
+    this.#options = options;
+    this.#ground = ground;
+    this.#messaging = new Messaging({
+      ground,
+      openShard: (shard, events) => this.#made().openShard(shard, events),
+      onShardChange: () => this.#lease.renewSoon(),
+      listeners,
+      onDrain,
+      metrics,
+    });
+    const { shards, bus } = this.#messaging;
+    this.#vitals = new Vitals({ hosts: () => shards.hosts(), metrics });
+    this.#lease = new NodeLease({
+      ...ground,
+      hearings: () => [bus, ...this.#made().hearings],
+      record: () => this.#record(),
+      onHeld: () => this.#leadership.trySoon(),
+    });
+    this.#leadership = new Leadership({ ...ground, lease: this.#lease, metrics });
+    ground.table.onChange(onShardsMoved);
+  }
+
+  /** This process among all that ever ran: `<name>.<nonce>`. A node's `id` everywhere. */
+  get incarnation(): string {
+    return this.#ground.incarnation;
+  }
+
+  /** Not to be read before `start` has resolved. */
+  get clock(): Clock {
+    return this.#ground.clock;
+  }
+
+  get lease(): Lease {
+    return this.#lease;
+  }
+
+  get router(): Router {
+    return this.#messaging.router;
+  }
+
+  /** Does every shard have an owner, and does this node serve those that are its own? */
+  get isPlaced(): boolean {
+    const { table, incarnation } = this.#ground;
+    const serving = new Set(this.#messaging.shards.serving());
+    for (let shard = 0; shard < table.shards; shard++) {
+      const owner = table.owner(shard);
+      if (owner === undefined || (owner === incarnation && !serving.has(shard))) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Resolves when the clock is set and the table read; the lease follows as soon as the node hears itself on every way,
+   * and shards follow the lease. Waits for Redis as long as it takes. Rejects with `ClusterDisagrees` when the cluster's
+   * record is another, and with `StoreAway`.
+   */
+  async start(parts: ClusterParts): Promise<void> {
+    assert(this.#parts === undefined, "a cluster starts once");
+    this.#parts = parts;
+    const { control, clock, reader, logger } = this.#ground;
+    const { record, shards, protocol } = this.#options;
+    await whenConnected(this.#ground);
+    const again = (error: unknown) =>
+      logger.warn({ err: error }, "start: Redis did not answer; asking again");
+    await untilAnswered(() => this.#setClock(), again);
+    this.#startedAtMs = clock.nowMs();
+    const ours = { shards, protocol, createdAtMs: this.#startedAtMs };
+    const stored = await record.agree(ours);
+    mustAgree("Postgres", ours, stored);
+    mustAgree("Redis", ours, await untilAnswered(() => agreeInRedis(control, stored), again));
+    await reader.read();
+    reader.start();
+    this.#vitals.start();
+    this.#joined = true;
+    this.#lease.start();
+    this.#leadership.start();
+  }
+
+  /** As `hubbub status --json`. Rejects when Redis is away. */
+  status(): Promise<ClusterStatus> {
+    return this.#messaging.status.status();
+  }
+
+  /** As `hubbub channel --json`. Rejects when Redis is away. */
+  whereIs(channelId: ChannelId): Promise<ChannelPlace> {
+    return this.#messaging.status.whereIs(channelId);
+  }
+
+  /** Asks a node to drain. False: no node with a lease has this id or name. Rejects when Redis is away. */
+  async requestDrain(nodeIdOrName: string): Promise<boolean> {
+    const live = (await this.#ground.control.readNodes()).map(fromFields);
+    const named = live.filter(({ id, name }) => id === nodeIdOrName || name === nodeIdOrName);
+    const node = named.toSorted((a, b) => b.startedAtMs - a.startedAtMs)[0]; // not one that died under that name just now
+    if (node === undefined) return false;
+    if (node.id === this.incarnation) this.#options.onDrain();
+    else this.#messaging.bus.send(node.id, { type: "drain" });
+    return true;
+  }
+
+  /**
+   * Moves all shards of this node away, without an error to anyone (rule P3); after `withinMs`, or when no other node
+   * takes shards, those that are left are stopped and flushed. Resolves when none runs. The node keeps its lease and
+   * routes on until `stop`.
+   */
+  async drain({ withinMs }: { withinMs: number }): Promise<void> {
+    const { logger } = this.#ground;
+    const { shards } = this.#messaging;
+    const untilMs = performance.now() + withinMs;
+    this.#draining = true;
+    logger.info({ shards: shards.hosts().length }, "drain: moving shards away");
+    this.#lease.renewSoon();
+    await this.#leadership.renounce();
+    while (shards.hosts().length > 0 && performance.now() < untilMs && (await this.#hasSuccessor()))
+      await sleep(DRAIN_LOOK_MS);
+    const left = shards.hosts().length;
+    if (left > 0) logger.info({ shards: left }, "drain: stopping shards that nobody takes");
+    await shards.close({ withinMs: LAST_FLUSH_MS, flush: true });
+    logger.info("drain: no shard is left");
+  }
+
+  /** Stops what runs, gives the lease back, so that everything is free at once, and closes all connections. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #setClock(): Promise<void> {
+    const { control, clock } = this.#ground;
+    const sentAtMs = performance.now();
+    clock.observe(await control.time(), sentAtMs, performance.now());
+  }
+
+  async #stop(): Promise<void> {
+    const { control, reader, incarnation, logger } = this.#ground;
+    await this.#messaging.shards.close({ withinMs: STOP_WITHIN_MS, flush: false });
+    this.#vitals.stop();
+    reader.stop();
+    await Promise.all([this.#leadership.stop(), this.#lease.stop()]);
+    if (this.#joined) {
+      await control.leave(incarnation).catch((error: unknown) => {
+        logger.warn({ err: error }, "lease: could not be given back; it runs out");
+      });
+    }
+    await this.#messaging.stop();
+    await disconnect(this.#ground);
+  }
+
+  /** Does another node take shards? Unknown is yes: Redis is away, and the deadline decides. */
+  async #hasSuccessor(): Promise<boolean> {
+    try {
+      const live = (await this.#ground.control.readNodes()).map(fromFields);
+      return live.some(
+        ({ id, roles, draining }) => id !== this.incarnation && roles.includes("actors") && !draining,
+      );
+    } catch (error) {
+      this.#ground.logger.debug({ err: error }, "drain: Redis did not answer");
+      return true;
+    }
+  }
+
+  #made(): ClusterParts {
+    assert(this.#parts !== undefined, "the cluster has started");
+    return this.#parts;
+  }
+
+  #record(): NodeRecord {
+    const { name, url, metricsUrl, roles, version } = this.#options;
+    const { loads, utilisation } = this.#vitals;
+    const backlog = this.#vitals.backlog();
+    return {
+      name,
+      url,
+      metricsUrl,
+      roles: [...roles],
+      version,
+      pid: process.pid,
+      startedAtMs: this.#startedAtMs,
+      draining: this.#draining,
+      load: [...loads.values()].reduce((sum, load) => sum + load, 0),
+      loads,
+      utilisation,
+      unflushedEvents: backlog.events,
+      unflushedAgeMs: backlog.ageMs,
+      tableVersion: this.#ground.table.version,
+      serving: this.#messaging.shards.serving(),
+    };
+  }
+}

@@ -1,0 +1,127 @@
+/** Who speaks to whom within a node: the bus, the shards, and those who ask and answer over them. */
+import type { ChannelId } from "../../protocol/ids.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { Bus, type BusMessage } from "./bus.ts";
+import type { Ground } from "./ground.ts";
+import { HeadsDesk } from "./heads-desk.ts";
+import { Intake } from "./intake.ts";
+import { ClusterRouter } from "./router.ts";
+import type { OpenShard } from "./shard-host.ts";
+import { Shards } from "./shards.ts";
+import { StatusDesk } from "./status.ts";
+
+export type MessagingOptions = {
+  ground: Ground;
+  openShard: OpenShard;
+  /** The set of shards that this node serves may have changed. */
+  onShardChange: () => void;
+  /** Connections on this node that listen to the channel. */
+  listeners: (channelId: ChannelId) => number;
+  /** Another node asks this one to drain. */
+  onDrain: () => void;
+  metrics: Metrics;
+};
+
+export class Messaging {
+  readonly bus: Bus;
+  readonly shards: Shards;
+  readonly intake: Intake;
+  readonly heads: HeadsDesk;
+  readonly router: ClusterRouter;
+  readonly status: StatusDesk;
+  readonly #onDrain: () => void;
+
+  constructor({ ground, openShard, onShardChange, listeners, onDrain, metrics }: MessagingOptions) {
+    const { table, reader, incarnation, control, logger } = ground;
+    const send = (to: string, message: BusMessage) => this.bus.send(to, message);
+    const readTable = () => void reader.read();
+    this.#onDrain = onDrain;
+    this.shards = new Shards({
+      incarnation,
+      table,
+      openShard,
+      tellReleased: (to, shard, version) => send(to, { type: "released", shard, version }),
+      onChange: (shard) => {
+        this.intake.look(shard);
+        onShardChange();
+      },
+      metrics,
+      logger,
+    });
+    const { shards } = this;
+    this.intake = new Intake({ table, shards, readTable });
+    const { intake } = this;
+    table.onChange(() => intake.lookAll());
+    this.heads = new HeadsDesk({ incarnation, table, intake, send });
+    this.router = new ClusterRouter({
+      incarnation,
+      table,
+      intake,
+      heads: this.heads,
+      send,
+      readTable,
+      logger,
+    });
+    this.status = new StatusDesk({ incarnation, control, table, shards, listeners, send });
+    this.bus = new Bus({
+      ...ground,
+      onMessage: (from, message) => this.#hear(from, message),
+      onUnheard: (to, messages) => this.#unheard(to, messages),
+      onAnnounced: (version) => reader.announced(version),
+      onSubscribed: readTable,
+    });
+  }
+
+  /** Everyone who waits is answered; what is on its way leaves. */
+  async stop(): Promise<void> {
+    this.router.stop();
+    this.intake.stop();
+    this.heads.stop();
+    this.status.stop();
+    await this.bus.stop();
+  }
+
+  #hear(from: string, message: BusMessage): void {
+    switch (message.type) {
+      case "channel":
+      case "user":
+        this.router.asked(from, message);
+        break;
+      case "answer":
+        this.router.answered(message.id, message.answer);
+        break;
+      case "moved":
+        this.router.moved(message.id, message.table);
+        break;
+      case "heads":
+        void this.heads.asked(from, message);
+        break;
+      case "stands":
+        this.heads.answered(message.id, message.heads);
+        break;
+      case "released":
+        this.shards.released(message.shard, message.version);
+        break;
+      case "where":
+        void this.status.asked(from, message);
+        break;
+      case "found":
+        this.status.answered(message.id, message.found);
+        break;
+      case "drain":
+        this.#onDrain();
+        break;
+      default:
+        // A newer node may say more than this one knows: whoever asked hears silence, and its deadline passes.
+        break;
+    }
+  }
+
+  #unheard(to: string, messages: readonly BusMessage[]): void {
+    this.router.unheard(to, messages);
+    for (const message of messages) {
+      if (message.type === "heads") this.heads.unheard(message.id);
+      if (message.type === "where") this.status.unheard(message.id);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Connections to Redis for control, publishing and subscribing: apart, so that none waits behind another. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { assert } from "../lib/assert.ts";
+
+/** `standalone`: one server's URL. `cluster`: some of its nodes' URLs. */
+export type RedisAddress = { kind: "standalone"; url: string } | { kind: "cluster"; urls: readonly string[] };
+
+export type RedisClient = Redis | Cluster;
+
+/** An answer later than this is none: long for Redis, short against a lease of 6 s. */
+const COMMAND_TIMEOUT_MS = 1_500;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** A lease has to be renewed soon after Redis is back, so no longer pauses between tries. */
+const RECONNECT_MAX_MS = 500;
+const ASK_AGAIN_MS = 200;
+
+/** ioredis says this of a command that it never wrote. */
+const NEVER_SENT = "Stream isn't writeable";
+
+/**
+ * Opens a client that fails fast: nothing is queued while disconnected (in a Redis Cluster: for no longer than a command
+ * may take), nothing is sent twice, and everything unanswered is rejected when the connection closes. It reconnects for ever. A subscriber has no time-out and does not subscribe again
+ * by itself: ioredis drops those promises (see `Subscription`).
+ */
+export function openRedis(address: RedisAddress, purpose: "commands" | "subscriber"): RedisClient {
+  const common: RedisOptions = {
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    keepAlive: 5_000,
+    ...(purpose === "commands"
+      ? { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: 2 * COMMAND_TIMEOUT_MS }
+      : { autoResubscribe: false }),
+  };
+  const pauseMs = (tries: number) => Math.min(20 * 2 ** Math.min(tries, 6), RECONNECT_MAX_MS);
+  if (address.kind === "standalone") return new Redis(address.url, { ...common, retryStrategy: pauseMs });
+  return new Cluster([...address.urls], {
+    redisOptions: { ...common, ...credentials(address.urls) },
+    // Connections to the cluster's nodes are made on demand; without the queue all but their first command fail.
+    enableOfflineQueue: true,
+    shardedSubscribers: purpose === "subscriber",
+    clusterRetryStrategy: pauseMs,
+    retryDelayOnFailover: 0, // else a publish whose connection closed is sent again (rule B1)
+    slotsRefreshInterval: 5_000,
+  });
+}
+
+/** What holds for every node of a Redis Cluster, also for those that are found later: ioredis takes them from no URL. */
+function credentials([first]: readonly string[]): RedisOptions {
+  assert(first !== undefined, "a Redis Cluster has an address");
+  const { username, password, protocol } = new URL(first);
+  return {
+    ...(username !== "" && { username: decodeURIComponent(username) }),
+    ...(password !== "" && { password: decodeURIComponent(password) }),
+    ...(protocol === "rediss:" && { tls: {} }),
+  };
+}
+
+/** Resolves when the client can take commands; waits for ever, since a node without Redis has nothing else to do. */
+export async function whenReady(client: RedisClient): Promise<void> {
+  if (client.status === "ready") return;
+  await new Promise<void>((resolve) => client.once("ready", () => resolve()));
+}
+
+/** Asks until Redis answers: for a node that cannot begin without. `failed` hears why it has to ask again. */
+export async function untilAnswered<T>(ask: () => Promise<T>, failed: (error: unknown) => void): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      failed(error);
+      await sleep(ASK_AGAIN_MS);
+    }
+  }
+}
+
+/** Has Redis certainly not executed the command that failed with `error`? */
+export function certainlyNotDone(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === "ReplyError" || error.message.startsWith(NEVER_SENT);
+}

@@ -1,0 +1,61 @@
+/** Where a node is reached, and where it reaches Redis. */
+import type { FastifyInstance } from "fastify";
+import type { LogServers } from "../cluster/log/redis-log.ts";
+import { openRedis } from "../cluster/redis.ts";
+import type { Config } from "../config.ts";
+
+/** What others reach this node by. A port of 0 is known only once it listens. */
+export type Place = { url: string; metricsUrl: string };
+
+export function placeOf(config: Config): Place {
+  return {
+    url: config.publicUrl ?? urlAt(config.host, config.port),
+    metricsUrl: config.publicMetricsUrl ?? urlAt(config.host, config.metricsPort),
+  };
+}
+
+/** Listens, and answers under which URL. Rejects with the system's error where the port is taken. */
+export async function listen(
+  app: FastifyInstance,
+  host: string,
+  port: number,
+  publicUrl?: string,
+): Promise<string> {
+  await app.listen({ host, port });
+  const address = app.server.address();
+  return publicUrl ?? urlAt(host, typeof address === "object" && address ? address.port : port);
+}
+
+function urlAt(host: string, port: number): string {
+  const name = host === "::" || host === "0.0.0.0" ? "localhost" : host;
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}
+
+/** The gateway's connections: scripts and rates, publishing, subscribing: apart, so that none waits behind another. */
+export function openGatewayRedis({ redis }: Config) {
+  return {
+    commands: openRedis(redis, "commands"),
+    publisher: openRedis(redis, "commands"),
+    subscriber: openRedis(redis, "subscriber"),
+  };
+}
+
+/** The logs' own form of `REDIS_URL`: they open one connection per server themselves. */
+export function logServers({ redis }: Config): LogServers {
+  if (redis.kind === "standalone") return { kind: "single", redis: redisOptions(redis.url) };
+  const nodes = redis.urls.map(redisOptions);
+  const { host: _host, port: _port, ...login } = nodes[0]!;
+  return { kind: "cluster", nodes, redis: login };
+}
+
+function redisOptions(url: string) {
+  const { hostname, port, username, password, protocol, pathname } = new URL(url);
+  return {
+    host: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port || 6379),
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    ...(protocol === "rediss:" && { tls: {} }),
+    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
+  };
+}

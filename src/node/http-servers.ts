@@ -1,0 +1,86 @@
+/** The two HTTP servers of a node: clients' (REST, page, sockets) and operators'. */
+import type { FastifyInstance } from "fastify";
+import { createSignIns } from "../../gateway/auth/accounts.ts";
+import { createPasswords } from "../../gateway/auth/passwords.ts";
+import type { Tokens } from "../../gateway/auth/tokens.ts";
+import type { Gateway } from "../../gateway/create-gateway.ts";
+import { createAccountRates } from "../../gateway/http/account-rates.ts";
+import { createHttp } from "../../gateway/http/create-http.ts";
+import { createOperations } from "../../gateway/http/operations.ts";
+import type { ChannelId } from "../../protocol/ids.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { RedisClient } from "../cluster/redis.ts";
+import type { Config } from "../config.ts";
+import type { Store } from "../store/store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { StoreWatch } from "./store-watch.ts";
+
+export type HttpParts = {
+  config: Config;
+  cluster: Cluster;
+  store: Store;
+  gateway: Gateway;
+  tokens: Tokens;
+  redis: RedisClient;
+  stores: StoreWatch;
+  isDraining: () => boolean;
+  metrics: Metrics;
+  logger: Logger;
+};
+
+export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
+  const { config, cluster, store, gateway, tokens, redis, metrics, logger } = parts;
+  const nowMs = () => cluster.clock.nowMs();
+  return createHttp({
+    router: cluster.router,
+    accounts: store.accounts,
+    history: store.history,
+    memberships: store.memberships,
+    signIns: createSignIns({
+      accounts: store.accounts,
+      tokens,
+      passwords: createPasswords(),
+      revocations: gateway,
+      nowMs,
+      refreshTtlMs: config.refreshTokenTtlMs,
+    }),
+    accountRates: createAccountRates({
+      redis,
+      prefix: config.prefix,
+      registrationsPerMinute: config.registrationsPerMinute,
+      enabled: config.rateLimits,
+    }),
+    takeMessage: (userId) => gateway.takeMessage(userId),
+    nowMs,
+    tokens,
+    isRevoked: (token) => gateway.isRevoked(token),
+    origins: config.origins,
+    trustedProxies: config.trustedProxies,
+    logger,
+    metrics,
+  });
+}
+
+export function operatorServer(parts: HttpParts): FastifyInstance {
+  const { config, cluster, stores, isDraining, metrics, logger } = parts;
+  return createOperations({
+    adminToken: config.adminToken,
+    registry: metrics.registry,
+    readiness: async () => ({
+      ...(await stores.look()),
+      lease: cluster.lease.holds(),
+      draining: isDraining(),
+    }),
+    status: () => cluster.status(),
+    channel: (id) => channelPlace(cluster, id),
+    drain: (node) => cluster.requestDrain(node),
+    logger,
+  });
+}
+
+/** Undefined where its owner knows no such channel. */
+async function channelPlace(cluster: Cluster, id: ChannelId) {
+  const place = await cluster.whereIs(id);
+  return place.epoch !== undefined && place.seq === undefined ? undefined : place;
+}

@@ -1,0 +1,183 @@
+/** One node, wired. Read it from top to bottom for what a node is made of, and in which order it comes and goes. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
+import { createTokens, type Tokens } from "../../gateway/auth/tokens.ts";
+import { createGateway, type Gateway } from "../../gateway/create-gateway.ts";
+import { PROTOCOL_VERSION } from "../../protocol/session.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import { RedisLog } from "../cluster/log/redis-log.ts";
+import { shardOf } from "../cluster/shard-of.ts";
+import type { Config } from "../config.ts";
+import { openStore, type Store } from "../store/store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
+import { listen, logServers, openGatewayRedis, type Place, placeOf } from "./addresses.ts";
+import { clientServer, operatorServer } from "./http-servers.ts";
+import { shardsOf } from "./shards.ts";
+import { type StoreWatch, watchStores } from "./store-watch.ts";
+import { VERSION } from "./version.ts";
+
+/** Fixed for the life of a cluster: 256 logs are few enough to claim at once and many enough to spread (10). */
+const SHARDS = 256;
+const PLACED_LOOK_MS = 20;
+
+export type Node = {
+  /** Its incarnation. */
+  readonly id: string;
+  readonly place: Readonly<Place>;
+  /** Hands over the shards within `withinMs`, sends the sockets away in waves, closes everything. */
+  leave(withinMs: number): Promise<void>;
+};
+
+export type NodeHooks = {
+  /** An operator asked this node to drain: do what SIGTERM does. */
+  onDrain(): void;
+};
+
+type Parts = {
+  config: Config;
+  place: Place;
+  metrics: Metrics;
+  logger: Logger;
+  store: Store;
+  cluster: Cluster;
+  redis: ReturnType<typeof openGatewayRedis>;
+  stores: StoreWatch;
+  tokens: Tokens;
+  gateway: Gateway;
+  log: RedisLog;
+  state: { draining: boolean };
+};
+
+/** Starts a node and resolves when it serves. Rejects with what stands in the way. */
+export async function startNode(config: Config, logger: Logger, hooks: NodeHooks): Promise<Node> {
+  const parts = makeParts(config, logger, hooks);
+  const { cluster, gateway, place, store, log, metrics } = parts;
+  const clock = { nowMs: () => cluster.clock.nowMs() };
+  await cluster.start({
+    openShard: shardsOf({
+      config,
+      cluster,
+      clock,
+      store,
+      broadcaster: gateway.broadcaster,
+      log,
+      metrics,
+      logger,
+    }),
+    hearings: [gateway.hearing],
+  });
+  const httpParts = { ...parts, redis: parts.redis.commands, isDraining: () => parts.state.draining };
+  const servers = [operatorServer(httpParts)];
+  if (config.roles.includes("gateway")) {
+    const clients = await clientServer(httpParts);
+    servers.unshift(clients);
+    await gateway.attach(clients.server);
+    place.url = await listen(clients, config.host, config.port, config.publicUrl);
+  }
+  place.metricsUrl = await listen(servers.at(-1)!, config.host, config.metricsPort, config.publicMetricsUrl);
+  while (!cluster.lease.holds() || !cluster.isPlaced) await sleep(PLACED_LOOK_MS);
+  return { id: cluster.incarnation, place, leave: (withinMs) => leave(parts, servers, withinMs) };
+}
+
+function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
+  const metrics = createMetrics();
+  const { databaseUrl, databaseReadUrl: replicaUrl } = config;
+  const store = openStore({ databaseUrl, replicaUrl, metrics, log: logger });
+  const place = placeOf(config);
+  const cluster: Cluster = new Cluster({
+    get url() {
+      return place.url;
+    },
+    get metricsUrl() {
+      return place.metricsUrl;
+    },
+    redis: config.redis,
+    prefix: config.prefix,
+    shards: SHARDS,
+    name: config.name,
+    protocol: PROTOCOL_VERSION,
+    roles: config.roles,
+    version: VERSION,
+    record: store.clusterRecord,
+    listeners: (channelId) => gateway.listeners(channelId),
+    onDrain: hooks.onDrain,
+    onShardsMoved: (shards) => gateway.onShardsMoved(shards),
+    metrics,
+    logger,
+  });
+  const redis = openGatewayRedis(config);
+  const stores = watchStores({ redis: redis.commands, ping: () => store.ping() });
+  const tokens = createTokens({
+    secret: config.tokenSecret,
+    issuer: "hubbub",
+    audience: "hubbub",
+    ttlMs: config.accessTokenTtlMs,
+    nowMs: () => cluster.clock.nowMs(),
+  });
+  const gateway: Gateway = makeGateway({ config, logger, metrics, store, cluster, redis, stores, tokens });
+  const log = new RedisLog({ servers: logServers(config), prefix: config.prefix, logger });
+  return {
+    config,
+    place,
+    metrics,
+    logger,
+    store,
+    cluster,
+    redis,
+    stores,
+    tokens,
+    gateway,
+    log,
+    state: { draining: false },
+  };
+}
+
+function makeGateway(parts: Omit<Parts, "gateway" | "log" | "place" | "state">): Gateway {
+  const { config, cluster, store, redis, stores, tokens, metrics, logger } = parts;
+  const nowMs = () => cluster.clock.nowMs();
+  return createGateway({
+    node: cluster.incarnation,
+    prefix: config.prefix,
+    redis,
+    router: cluster.router,
+    memberships: store.memberships,
+    history: store.history,
+    accounts: store.accounts,
+    clock: { nowMs },
+    verifyToken: (token) => tokens.verifyToken(token),
+    shardOf: (id) => shardOf(id, SHARDS),
+    health: () => ({
+      node: cluster.incarnation,
+      atMs: nowMs(),
+      redis: stores.redis ? "ok" : "away",
+      postgres: stores.postgres ? "ok" : "away",
+      roles: [...config.roles],
+    }),
+    transports: config.transports,
+    origins: config.origins,
+    trustedProxies: config.trustedProxies,
+    heartbeatMs: config.heartbeatMs,
+    rates: { enabled: config.rateLimits, ...config },
+    slowClientBytes: config.slowClientBytes,
+    metrics,
+    logger,
+  });
+}
+
+/** Shards first, while sockets still talk through the others; then sockets, in waves; then everything else. */
+async function leave(parts: Parts, servers: readonly FastifyInstance[], withinMs: number): Promise<void> {
+  const { cluster, gateway, store, stores, log, redis, state } = parts;
+  state.draining = true;
+  await cluster.drain({ withinMs });
+  gateway.refuseNewConnections();
+  await gateway.drain();
+  await gateway.close();
+  await store.projector.stop();
+  await cluster.stop();
+  stores.stop();
+  await Promise.allSettled(servers.map((server) => server.close()));
+  log.close();
+  for (const client of Object.values(redis)) client.disconnect();
+  await store.close();
+}
