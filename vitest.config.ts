@@ -7,7 +7,13 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["{protocol,actors,gateway,src,scripts,bench,test}/**/*.test.ts"], exclude: ["**/*.server.test.ts", "test/cluster/**"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["{protocol,actors,gateway,src,scripts,bench,test}/**/*.test.ts"],
+          exclude: ["**/*.server.test.ts", "test/cluster/**"],
+        },
+      },
       {
         test: {
           name: "servers",

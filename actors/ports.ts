@@ -19,7 +19,10 @@ export type EventRecord = {
 };
 
 /** How far a member has got; without seq, the greatest wins (rule L7). */
-export type MarkRecord = { channelId: ChannelId; mark: { userId: UserId; delivered?: number; read?: number; readCount?: number } };
+export type MarkRecord = {
+  channelId: ChannelId;
+  mark: { userId: UserId; delivered?: number; read?: number; readCount?: number };
+};
 
 /** What a shard's log keeps, what is replayed after a crash, and what is projected into Postgres. */
 export type LogRecord = EventRecord | MarkRecord;
@@ -43,7 +46,7 @@ export interface Reign {
    * that `records` changed has moved on already. Without records: an answer that rests on what was applied before.
    */
   enter(records: readonly LogRecord[], release: () => void): void;
-  /** Runs `then` when all that was entered up to now is in Postgres, and asks for a flush at once (rule S3). Never when fenced. */
+  /** Runs `then` when all that was entered up to now, and found unflushed before, is in Postgres, and asks for a flush at once (rule S3). Never when fenced. */
   whenFlushed(then: () => void): void;
 }
 
@@ -81,8 +84,16 @@ export type Reply = (answer: Answer) => void;
 
 /** The only door to actors, wherever they live. Answers, never rejects: an owner out of reach is `unavailable` (rule B1). */
 export interface Router {
-  askChannel<C extends ChannelCommand>(channelId: ChannelId, command: C, trace?: Trace): Promise<Answer<ChannelAnswers[C["type"]]>>;
-  askUser<C extends SessionCommand>(userId: UserId, command: C, trace?: Trace): Promise<Answer<SessionAnswers[C["type"]]>>;
+  askChannel<C extends ChannelCommand>(
+    channelId: ChannelId,
+    command: C,
+    trace?: Trace,
+  ): Promise<Answer<ChannelAnswers[C["type"]]>>;
+  askUser<C extends SessionCommand>(
+    userId: UserId,
+    command: C,
+    trace?: Trace,
+  ): Promise<Answer<SessionAnswers[C["type"]]>>;
   /** Heads of many channels, one request per owner (rule H1). Channels whose owner did not answer are absent. */
   heads(channelIds: readonly ChannelId[]): Promise<Map<ChannelId, Position>>;
 }
@@ -140,7 +151,13 @@ export interface ChannelFacts {
   heads(ids: readonly ChannelId[]): Promise<Map<ChannelId, Position>>;
   member(channelId: ChannelId, userId: UserId): Promise<MemberRow | undefined>;
   /** The message that `authorId` sent under `clientId`, whatever became of it since. */
-  sent(channelId: ChannelId, authorId: UserId, clientId: ClientId): Promise<{ message: Message; sentHash: string } | undefined>;
+  sent(
+    channelId: ChannelId,
+    authorId: UserId,
+    clientId: ClientId,
+  ): Promise<{ message: Message; sentHash: string } | undefined>;
+  /** Ordinal of the last message (no reply in a thread) with `seq` at most this; 0: none. Read marks far behind the head need it (rule E6). */
+  ordinalAt(channelId: ChannelId, seq: number): Promise<number>;
 }
 
 /** What actors tell an operator. */

@@ -4,7 +4,9 @@ import { ChannelId, UserId } from "./ids.ts";
 import { name, TimeMs, text } from "./text.ts";
 
 /** `topic`: listed to its space; `private`: by invitation; `group`: no space; `dm`: exactly two; `space`: members and roles only. */
-export const ChannelKind = z.enum(["topic", "announcement", "private", "group", "dm", "space"]).meta({ id: "ChannelKind" });
+export const ChannelKind = z
+  .enum(["topic", "announcement", "private", "group", "dm", "space"])
+  .meta({ id: "ChannelKind" });
 export type ChannelKind = z.infer<typeof ChannelKind>;
 
 /** Greatest first: a role may do what those after it may. `guest` reads only. */
@@ -72,10 +74,32 @@ export const ChannelName = name(1, 100);
 export const Description = text(0, 1_000);
 /** The text search configurations that Postgres ships; `simple` stems nothing. */
 export const Language = z
-  .enum(["simple", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "indonesian",
-    "italian", "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish"])
+  .enum([
+    "simple",
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "indonesian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+  ])
   .meta({ id: "Language" });
-export const Slug = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, "lower-case letters, digits and inner hyphens, up to 64");
+export const Slug = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, "lower-case letters, digits and inner hyphens, up to 64");
 
 /** A place in a channel's history: (seq, epoch) names one event for ever (rule I1). `[seq, epoch]` on the wire where many travel. */
 export const Position = z.tuple([z.int().nonnegative(), z.int().nonnegative()]).meta({ id: "Position" });

@@ -34,26 +34,61 @@ export const MessageDeleted = z.object({
   messageIds: z.array(MessageId).max(100).optional(),
 });
 export const MessagePinned = z.object({ type: z.literal("message:pinned"), ...common, messageId: MessageId });
-export const MessageUnpinned = z.object({ type: z.literal("message:unpinned"), ...common, messageId: MessageId });
-const reaction = { ...common, messageId: MessageId, emoji: Emoji, count: z.int().nonnegative(), recent: z.array(UserId).max(3) };
+export const MessageUnpinned = z.object({
+  type: z.literal("message:unpinned"),
+  ...common,
+  messageId: MessageId,
+});
+const reaction = {
+  ...common,
+  messageId: MessageId,
+  emoji: Emoji,
+  count: z.int().nonnegative(),
+  recent: z.array(UserId).max(3),
+};
 export const ReactionAdded = z.object({ type: z.literal("reaction:added"), ...reaction });
 export const ReactionRemoved = z.object({ type: z.literal("reaction:removed"), ...reaction });
 /** On becoming active. */
-export const MemberJoined = z.object({ type: z.literal("member:joined"), ...common, member: Member, memberCount: z.int().nonnegative() });
+export const MemberJoined = z.object({
+  type: z.literal("member:joined"),
+  ...common,
+  member: Member,
+  memberCount: z.int().nonnegative(),
+});
 /** On leaving or removal. */
 export const MemberLeft = z.object({
-  type: z.literal("member:left"), ...common, userId: UserId, member: Member, memberCount: z.int().nonnegative(),
+  type: z.literal("member:left"),
+  ...common,
+  userId: UserId,
+  member: Member,
+  memberCount: z.int().nonnegative(),
 });
 /** Invited, role, overrides, mute: all else about a member. */
-export const MemberUpdated = z.object({ type: z.literal("member:updated"), ...common, member: Member, memberCount: z.int().nonnegative() });
+export const MemberUpdated = z.object({
+  type: z.literal("member:updated"),
+  ...common,
+  member: Member,
+  memberCount: z.int().nonnegative(),
+});
 export const ChannelCreated = z.object({ type: z.literal("channel:created"), ...common, channel: Channel });
 export const ChannelUpdated = z.object({ type: z.literal("channel:updated"), ...common, channel: Channel });
 export const ChannelArchived = z.object({ type: z.literal("channel:archived"), ...common, channel: Channel });
 
 export const ChannelEvent = z
   .discriminatedUnion("type", [
-    MessageNew, MessageUpdated, MessageDeleted, MessagePinned, MessageUnpinned, ReactionAdded, ReactionRemoved,
-    MemberJoined, MemberLeft, MemberUpdated, ChannelCreated, ChannelUpdated, ChannelArchived,
+    MessageNew,
+    MessageUpdated,
+    MessageDeleted,
+    MessagePinned,
+    MessageUnpinned,
+    ReactionAdded,
+    ReactionRemoved,
+    MemberJoined,
+    MemberLeft,
+    MemberUpdated,
+    ChannelCreated,
+    ChannelUpdated,
+    ChannelArchived,
   ])
   .meta({ id: "ChannelEvent" });
 export type ChannelEvent = z.infer<typeof ChannelEvent>;

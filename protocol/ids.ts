@@ -2,7 +2,12 @@
 import * as z from "zod";
 
 /** UUIDv7 (RFC 9562), lower case: 48 bits of Unix milliseconds, then randomness. Made by whoever creates the thing. */
-const uuidv7 = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, "not a UUIDv7 in lower case");
+const uuidv7 = z
+  .string()
+  .regex(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    "not a UUIDv7 in lower case",
+  );
 
 export const UserId = uuidv7.brand<"UserId">().meta({ description: "A person or bot: UUIDv7." });
 export type UserId = z.infer<typeof UserId>;
@@ -10,7 +15,10 @@ export type UserId = z.infer<typeof UserId>;
 /** A channel or space: UUIDv7; a dm's follows from its two people: UUIDv8 (rule E2). */
 export const ChannelId = z
   .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, "not a UUIDv7 or UUIDv8 in lower case")
+  .regex(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    "not a UUIDv7 or UUIDv8 in lower case",
+  )
   .brand<"ChannelId">()
   .meta({ description: "A channel, dm or space." });
 export type ChannelId = z.infer<typeof ChannelId>;
@@ -20,7 +28,10 @@ export const CLIENT_ID_AHEAD_MAX_MS = 86_400_000;
 
 /** Names one message for ever, before the server has seen it: made when the message is written, kept over resends. */
 export const ClientId = uuidv7
-  .refine((id) => uuidv7TimeMs(id) <= Date.now() + CLIENT_ID_AHEAD_MAX_MS, "its time lies more than a day ahead")
+  .refine(
+    (id) => uuidv7TimeMs(id) <= Date.now() + CLIENT_ID_AHEAD_MAX_MS,
+    "its time lies more than a day ahead",
+  )
   .brand<"ClientId">()
   .meta({ description: "UUIDv7 made by the client when the message is written." });
 export type ClientId = z.infer<typeof ClientId>;
@@ -31,7 +42,10 @@ export type ConnectionId = z.infer<typeof ConnectionId>;
 /** `<channelId>.<seq>`: routes to its owner and needs no index. */
 export const MessageId = z
   .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.[1-9][0-9]{0,14}$/, "not <channelId>.<seq>")
+  .regex(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.[1-9][0-9]{0,14}$/,
+    "not <channelId>.<seq>",
+  )
   .brand<"MessageId">()
   .meta({ description: "<channelId>.<seq>" });
 export type MessageId = z.infer<typeof MessageId>;

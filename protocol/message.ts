@@ -4,7 +4,9 @@ import { ChannelId, ClientId, MessageId, UserId } from "./ids.ts";
 import { Emoji, Metadata, TimeMs, text } from "./text.ts";
 
 /** `system` comes from the server's own notices, never from a client. */
-export const MessageType = z.enum(["text", "code", "image", "file", "audio", "video", "system"]).meta({ id: "MessageType" });
+export const MessageType = z
+  .enum(["text", "code", "image", "file", "audio", "video", "system"])
+  .meta({ id: "MessageType" });
 export type MessageType = z.infer<typeof MessageType>;
 
 export const Mention = z
@@ -34,7 +36,12 @@ export const Encryption = z
 export type Encryption = z.infer<typeof Encryption>;
 
 export const Reaction = z
-  .object({ emoji: Emoji, count: z.int().nonnegative(), me: z.boolean().optional(), recent: z.array(UserId).max(3) })
+  .object({
+    emoji: Emoji,
+    count: z.int().nonnegative(),
+    me: z.boolean().optional(),
+    recent: z.array(UserId).max(3),
+  })
   .meta({ id: "Reaction" });
 
 export const ReplyTo = z
@@ -42,7 +49,13 @@ export const ReplyTo = z
   .meta({ id: "ReplyTo" });
 
 export const Preview = z
-  .object({ url: z.string(), title: z.string().optional(), description: z.string().optional(), imageUrl: z.string().optional(), siteName: z.string().optional() })
+  .object({
+    url: z.string(),
+    title: z.string().optional(),
+    description: z.string().optional(),
+    imageUrl: z.string().optional(),
+    siteName: z.string().optional(),
+  })
   .meta({ id: "Preview" });
 
 export const Message = z

@@ -5,11 +5,19 @@
  */
 import * as z from "zod";
 
-type Row = { readonly status: number; readonly retry: "never" | "later" | "elsewhere"; readonly message: string };
+type Row = {
+  readonly status: number;
+  readonly retry: "never" | "later" | "elsewhere";
+  readonly message: string;
+};
 
 export const REFUSALS = {
   malformed: { status: 400, retry: "never", message: "The request does not match its schema." },
-  unsupported_protocol: { status: 400, retry: "never", message: "This server does not speak that version of the protocol." },
+  unsupported_protocol: {
+    status: 400,
+    retry: "never",
+    message: "This server does not speak that version of the protocol.",
+  },
   unauthenticated: { status: 401, retry: "never", message: "A valid token is needed." },
   forbidden: { status: 403, retry: "never", message: "Your role does not allow this here." },
   not_a_member: { status: 403, retry: "never", message: "You are not a member of this channel." },
@@ -18,15 +26,27 @@ export const REFUSALS = {
   not_found: { status: 404, retry: "never", message: "There is no such thing, or you may not know of it." },
   conflict: { status: 409, retry: "never", message: "That id or name is already taken by something else." },
   already_deleted: { status: 409, retry: "never", message: "The message has been deleted." },
-  edit_window_closed: { status: 409, retry: "never", message: "The time for editing this message has passed." },
+  edit_window_closed: {
+    status: 409,
+    retry: "never",
+    message: "The time for editing this message has passed.",
+  },
   archived: { status: 409, retry: "never", message: "The channel is archived." },
   member_limit: { status: 409, retry: "never", message: "The channel has as many members as it may have." },
   too_large: { status: 413, retry: "never", message: "The request is larger than the server takes." },
-  content_blocked: { status: 422, retry: "never", message: "The message was blocked by the rules of this channel." },
+  content_blocked: {
+    status: 422,
+    retry: "never",
+    message: "The message was blocked by the rules of this channel.",
+  },
   slow_mode: { status: 429, retry: "later", message: "Slow mode: wait before you send again." },
   rate_limited: { status: 429, retry: "later", message: "Too many requests; slow down." },
   unsupported: { status: 501, retry: "never", message: "This server does not offer that." },
-  unavailable: { status: 503, retry: "later", message: "The channel cannot be reached right now; send again." },
+  unavailable: {
+    status: 503,
+    retry: "later",
+    message: "The channel cannot be reached right now; send again.",
+  },
   overloaded: { status: 503, retry: "later", message: "Too busy to take this right now; send again." },
   /** Between nodes only: a client never sees it. */
   moved: { status: 503, retry: "elsewhere", message: "The shard has moved to another node." },

@@ -1,10 +1,20 @@
 /** Client → server over Socket.IO: every event with its request and its answer. Unknown fields are refused. */
 import * as z from "zod";
-import { Channel, ChannelName, Description, EndMs, Member, Overrides, Position, Role, Settings } from "./channel.ts";
+import {
+  Channel,
+  ChannelName,
+  Description,
+  EndMs,
+  Member,
+  Overrides,
+  Position,
+  Role,
+  Settings,
+} from "./channel.ts";
 import { ChannelEvent } from "./events.ts";
 import { ChannelId, ClientId, MessageId, UserId } from "./ids.ts";
 import { Durability, Encryption, Message } from "./message.ts";
-import { PresenceStatus, PresenceText, Presences } from "./signals.ts";
+import { PresenceStatus, Presences, PresenceText } from "./signals.ts";
 import { CODE_MAX, codePointsWithin, Emoji, Metadata, TEXT_MAX, text } from "./text.ts";
 
 /** Attachments that one message may carry. */
@@ -28,12 +38,20 @@ const said = {
 };
 
 /** Empty only with attachments; 4,000 characters, code and opaque content 16,000. */
-function lengthFits(request: { content: string; type?: string; attachments?: unknown[]; encryption?: unknown }): boolean {
+function lengthFits(request: {
+  content: string;
+  type?: string;
+  attachments?: unknown[];
+  encryption?: unknown;
+}): boolean {
   const long = request.type === "code" || request.encryption !== undefined;
   if (!long && !codePointsWithin(request.content, TEXT_MAX)) return false;
   return request.content.trim().length > 0 || (request.attachments?.length ?? 0) > 0;
 }
-const lengthRule = { error: `content must have 1 to ${TEXT_MAX} characters (code: ${CODE_MAX}), or come with attachments`, path: ["content"] };
+const lengthRule = {
+  error: `content must have 1 to ${TEXT_MAX} characters (code: ${CODE_MAX}), or come with attachments`,
+  path: ["content"],
+};
 
 /** The body of `POST /channels/{id}/messages`. */
 export const MessageDraft = z.strictObject(said).refine(lengthFits, lengthRule);
@@ -47,7 +65,11 @@ export const MessageSend = z
   })
   .refine(lengthFits, lengthRule);
 export type MessageSend = z.infer<typeof MessageSend>;
-export const MessageSent = z.object({ message: Message, durability: Durability, duplicate: z.boolean().optional() });
+export const MessageSent = z.object({
+  message: Message,
+  durability: Durability,
+  duplicate: z.boolean().optional(),
+});
 export type MessageSent = z.infer<typeof MessageSent>;
 
 /** Messages that one `message:delete` may name. */
@@ -125,15 +147,25 @@ export const MemberChange = z.strictObject({
   mutedUntilMs: EndMs.optional(),
 });
 export type MemberChange = z.infer<typeof MemberChange>;
-export const MemberRemove = z.strictObject({ channelId: ChannelId, userId: UserId, bannedUntilMs: EndMs.optional() });
+export const MemberRemove = z.strictObject({
+  channelId: ChannelId,
+  userId: UserId,
+  bannedUntilMs: EndMs.optional(),
+});
 export const Typing = z.strictObject({ channelId: ChannelId, threadId: MessageId.optional() });
-export const PresenceUpdate = z.strictObject({ status: PresenceStatus.exclude(["offline"]), text: PresenceText.optional() });
+export const PresenceUpdate = z.strictObject({
+  status: PresenceStatus.exclude(["offline"]),
+  text: PresenceText.optional(),
+});
 export const WatchList = z.strictObject({ userIds: z.array(UserId).min(1).max(WATCH_MAX) });
 
 /** Positions that the client holds, by channel. */
 export const ResumePoints = z
   .record(ChannelId, Position)
-  .refine((points) => Object.keys(points).length <= RESUME_CHANNELS_MAX, `at most ${RESUME_CHANNELS_MAX} channels`);
+  .refine(
+    (points) => Object.keys(points).length <= RESUME_CHANNELS_MAX,
+    `at most ${RESUME_CHANNELS_MAX} channels`,
+  );
 export type ResumePoints = z.infer<typeof ResumePoints>;
 export const SessionResume = z.strictObject({ channels: ResumePoints });
 export type SessionResume = z.infer<typeof SessionResume>;

@@ -3,7 +3,9 @@ import * as z from "zod";
 import { ChannelId, MessageId, UserId } from "./ids.ts";
 import { TimeMs, text } from "./text.ts";
 
-export const PresenceStatus = z.enum(["online", "away", "dnd", "invisible", "offline"]).meta({ id: "PresenceStatus" });
+export const PresenceStatus = z
+  .enum(["online", "away", "dnd", "invisible", "offline"])
+  .meta({ id: "PresenceStatus" });
 export const PresenceText = text(0, 200);
 /** As others see it: invisible looks offline. */
 export const Presence = z
@@ -18,7 +20,10 @@ export const Presences = z.array(Presence);
 
 /** Over five typists only `more` counts. */
 export const TypingSignal = z.object({
-  channelId: ChannelId, threadId: MessageId.optional(), userIds: z.array(UserId).max(5), more: z.int().nonnegative(),
+  channelId: ChannelId,
+  threadId: MessageId.optional(),
+  userIds: z.array(UserId).max(5),
+  more: z.int().nonnegative(),
 });
 export const Receipts = z.object({
   channelId: ChannelId,
@@ -26,13 +31,26 @@ export const Receipts = z.object({
 });
 /** Where a channel stands: after a take-over, and for members who do not listen. */
 export const ChannelHead = z.object({
-  channelId: ChannelId, seq: z.int().nonnegative(), epoch: z.int().nonnegative(), messageCount: z.int().nonnegative(),
+  channelId: ChannelId,
+  seq: z.int().nonnegative(),
+  epoch: z.int().nonnegative(),
+  messageCount: z.int().nonnegative(),
 });
 /** This connection was skipped forward: sync. */
-export const ChannelBehind = z.object({ channelId: ChannelId, seq: z.int().nonnegative(), epoch: z.int().nonnegative() });
+export const ChannelBehind = z.object({
+  channelId: ChannelId,
+  seq: z.int().nonnegative(),
+  epoch: z.int().nonnegative(),
+});
 export const Unread = z.object({
-  channelId: ChannelId, unread: z.int().nonnegative(), mentions: z.int().nonnegative(), lastReadSeq: z.int().nonnegative(),
+  channelId: ChannelId,
+  unread: z.int().nonnegative(),
+  mentions: z.int().nonnegative(),
+  lastReadSeq: z.int().nonnegative(),
 });
 export const Notification = z.looseObject({
-  kind: z.enum(["mention", "reply", "thread", "dm", "invite"]), channelId: ChannelId, messageId: MessageId.optional(), by: UserId,
+  kind: z.enum(["mention", "reply", "thread", "dm", "invite"]),
+  channelId: ChannelId,
+  messageId: MessageId.optional(),
+  by: UserId,
 });

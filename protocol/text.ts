@@ -23,7 +23,10 @@ export function codePointsWithin(text: string, max: number): boolean {
 export function text(min: number, max: number) {
   return z
     .string()
-    .refine((value) => value.length >= min && codePointsWithin(value, max), `must have ${min} to ${max} characters`)
+    .refine(
+      (value) => value.length >= min && codePointsWithin(value, max),
+      `must have ${min} to ${max} characters`,
+    )
     .refine(isStorable, "must be valid Unicode without NUL")
     .meta({ minLength: min, maxLength: max });
 }
@@ -38,7 +41,10 @@ export const TimeMs = z.int().nonnegative().max(8_640_000_000_000_000);
 
 /** An emoji or a custom `:name:`. */
 export const Emoji = text(1, 50)
-  .refine((value) => /^:[a-z0-9_+-]{1,48}:$/i.test(value) || /\p{Emoji}/u.test(value), "not an emoji or :name:")
+  .refine(
+    (value) => /^:[a-z0-9_+-]{1,48}:$/i.test(value) || /\p{Emoji}/u.test(value),
+    "not an emoji or :name:",
+  )
   .meta({ description: "One emoji, or a custom one as :name:." });
 
 const JSON_KEYS_MAX = 50;
@@ -48,5 +54,8 @@ const METADATA_BYTES_MAX = 4_096;
 export const Metadata = z
   .record(text(1, 64), z.union([text(0, 1_000), z.number(), z.boolean(), z.null()]))
   .refine((bag) => Object.keys(bag).length <= JSON_KEYS_MAX, `at most ${JSON_KEYS_MAX} keys`)
-  .refine((bag) => new TextEncoder().encode(JSON.stringify(bag)).length <= METADATA_BYTES_MAX, `at most ${METADATA_BYTES_MAX} bytes`);
+  .refine(
+    (bag) => new TextEncoder().encode(JSON.stringify(bag)).length <= METADATA_BYTES_MAX,
+    `at most ${METADATA_BYTES_MAX} bytes`,
+  );
 export type Metadata = z.infer<typeof Metadata>;

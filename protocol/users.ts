@@ -4,7 +4,9 @@ import { UserId } from "./ids.ts";
 import { name, TimeMs, text } from "./text.ts";
 
 /** Letters, digits, and `_ . -` inside: safe in a mention, a URL and a log line. Compared without case. */
-export const Username = z.string().regex(/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{1,30}[A-Za-z0-9_])$/, "3 to 32 letters, digits, or _ . - inside");
+export const Username = z
+  .string()
+  .regex(/^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{1,30}[A-Za-z0-9_])$/, "3 to 32 letters, digits, or _ . - inside");
 export const DisplayName = name(1, 64);
 
 export const User = z

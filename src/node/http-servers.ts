@@ -14,6 +14,7 @@ import type { Config } from "../config.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { whileLeased } from "./lease-router.ts";
 import type { StoreWatch } from "./store-watch.ts";
 
 export type HttpParts = {
@@ -33,7 +34,7 @@ export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
   const { config, cluster, store, gateway, tokens, redis, metrics, logger } = parts;
   const nowMs = () => cluster.clock.nowMs();
   return createHttp({
-    router: cluster.router,
+    router: whileLeased(cluster.router, cluster.lease),
     accounts: store.accounts,
     history: store.history,
     memberships: store.memberships,

@@ -13,6 +13,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { listen, logServers, openGatewayRedis, type Place, placeOf } from "./addresses.ts";
 import { clientServer, operatorServer } from "./http-servers.ts";
+import { whileLeased } from "./lease-router.ts";
 import { shardsOf } from "./shards.ts";
 import { type StoreWatch, watchStores } from "./store-watch.ts";
 import { VERSION } from "./version.ts";
@@ -140,7 +141,7 @@ function makeGateway(parts: Omit<Parts, "gateway" | "log" | "place" | "state">):
     node: cluster.incarnation,
     prefix: config.prefix,
     redis,
-    router: cluster.router,
+    router: whileLeased(cluster.router, cluster.lease),
     memberships: store.memberships,
     history: store.history,
     accounts: store.accounts,

@@ -9,7 +9,19 @@ export function createLogger(options: { level: string; node: string }): Logger {
     level: options.level,
     base: { node: options.node },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: ["token", "*.token", "authorization", "*.authorization", "password", "*.password", "content", "*.content"], remove: true },
+    redact: {
+      paths: [
+        "token",
+        "*.token",
+        "authorization",
+        "*.authorization",
+        "password",
+        "*.password",
+        "content",
+        "*.content",
+      ],
+      remove: true,
+    },
     formatters: { level: (label) => ({ level: label }) },
   });
 }

@@ -1,0 +1,45 @@
+/** What the log holds and Postgres may lack of channels that are not in memory. */
+import type { ChannelId } from "../protocol/ids.ts";
+import type { Unflushed } from "./channel/activation.ts";
+import { covers, type Mark } from "./channel/marks.ts";
+
+const NOTHING: Unflushed = { events: [], marks: [] };
+
+export class Absent {
+  #byChannel: Map<ChannelId, Unflushed>;
+
+  constructor(byChannel: Map<ChannelId, Unflushed>) {
+    this.#byChannel = byChannel;
+  }
+
+  /** Channels of which Postgres lacks events; those of marks alone can wait for their first command. */
+  withEvents(): ChannelId[] {
+    return [...this.#byChannel].filter(([, { events }]) => events.length > 0).map(([id]) => id);
+  }
+
+  /** The channel comes into memory: what Postgres may lack of it is its own from here on. */
+  take(id: ChannelId): Unflushed {
+    const unflushed = this.#byChannel.get(id) ?? NOTHING;
+    this.#byChannel.delete(id);
+    return unflushed;
+  }
+
+  /** The channel is not in memory after all. */
+  keep(id: ChannelId, unflushed: Unflushed): void {
+    if (unflushed.events.length + unflushed.marks.length > 0) this.#byChannel.set(id, unflushed);
+  }
+
+  /** Postgres has the channel's events up to `seq`. */
+  flushed(seq: number, id: ChannelId): void {
+    const { events, marks } = this.take(id);
+    this.keep(id, { events: events.filter(({ event }) => event.seq > seq), marks });
+  }
+
+  markFlushed(mark: Mark, id: ChannelId): void {
+    const { events, marks } = this.take(id);
+    this.keep(id, {
+      events,
+      marks: marks.filter((kept) => kept.userId !== mark.userId || !covers(mark, kept)),
+    });
+  }
+}

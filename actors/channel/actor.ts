@@ -1,0 +1,293 @@
+/**
+ * The channel actor: take, decide, apply, enter the gate, release. It knows nothing of chat; `state.ts` does. The state moves
+ * on at once; what anyone hears of it waits until it is in the log (rule G1).
+ */
+import type { Ref } from "nact";
+import type { Position } from "../../protocol/channel.ts";
+import type { ChannelEvent } from "../../protocol/events.ts";
+import type { ChannelId } from "../../protocol/ids.ts";
+import { refused } from "../../protocol/refusals.ts";
+import { assert } from "../../src/lib/assert.ts";
+import type { ChannelCommand } from "../commands.ts";
+import { Mailbox, type MailboxOwner } from "../mailbox.ts";
+import type { LogRecord, Reign, Reply } from "../ports.ts";
+import { StoreAway } from "../ports.ts";
+import type { Tail } from "../tail.ts";
+import type { World } from "../world.ts";
+import { activate, type Unflushed } from "./activation.ts";
+import type { Decision } from "./decision.ts";
+import type { FactKey } from "./facts.ts";
+import { Lanes, laneOf } from "./lanes.ts";
+import { applyMark, type Mark, settleMark, takeMarks } from "./marks.ts";
+import { evictMembers } from "./members.ts";
+import { apply, type ChannelState, decide, isSettled, settle } from "./state.ts";
+
+/** A command and whoever waits for its answer. */
+export type ChannelAsk = { command: ChannelCommand; reply: Reply; sinceMs: number };
+
+/** The shard around its channel actors: one for all of them. */
+export interface ChannelHost {
+  readonly world: World;
+  readonly reign: Reign;
+  readonly tail: Tail;
+  /** The shard's supervisor. */
+  readonly parent: Ref<never>;
+  /** It threw; true: it threw too often and is to stay closed (rule P5). Must not throw. */
+  crashed(actor: ChannelActor, error: unknown): boolean;
+  /** It could not be brought into memory: forget it, but for what Postgres may lack of it. */
+  gone(actor: ChannelActor, unflushed: Unflushed): void;
+  /** After each turn. */
+  turned(actor: ChannelActor): void;
+  /** It has marks to log within a second. */
+  marked(actor: ChannelActor): void;
+  /** An event was decided for so many members. */
+  heard(members: number): void;
+}
+
+export class ChannelActor implements MailboxOwner<ChannelAsk> {
+  readonly id: ChannelId;
+  /** Monotonic time of the last command. */
+  usedAtMs: number;
+  /** Where the channel stands as far as the log confirms it; undefined while it is not in memory. */
+  confirmed: Position | undefined;
+  #host: ChannelHost;
+  #mailbox: Mailbox<ChannelAsk>;
+  #state: ChannelState | undefined;
+  /** Made when a command needs facts, and dropped when none waits. */
+  #lanes: Lanes<ChannelAsk> | undefined;
+  /** Decided in this turn, for one publish. */
+  #batch: ChannelEvent[] = [];
+  #enteredSeq = 0;
+  /** Answers and records at the gate. */
+  #atGate = 0;
+  /** What Postgres took while the state was not in memory. */
+  #flushedSeq = 0;
+  #flushedMarks: Mark[] = [];
+  #hasEnded = false;
+
+  /** It takes commands at once, and keeps them until `load` has brought it into memory. */
+  constructor(id: ChannelId, host: ChannelHost) {
+    this.id = id;
+    this.#host = host;
+    const { nowMs } = host.world.timers;
+    this.usedAtMs = nowMs();
+    this.#mailbox = new Mailbox({ owner: this, parent: host.parent, name: `channel-${id}`, nowMs });
+    this.#mailbox.hold();
+  }
+
+  /** False: the mailbox is full. */
+  offer(ask: ChannelAsk): boolean {
+    this.usedAtMs = ask.sinceMs;
+    return this.#mailbox.offer(ask);
+  }
+
+  get depth(): number {
+    return this.#mailbox.depth;
+  }
+
+  /** Is there such a channel, as far as is known here? */
+  exists(): boolean {
+    return this.#state === undefined || this.#state.fold.seq > 0;
+  }
+
+  /** May it leave memory? Not while anything waits, is at the gate, or is missing in Postgres (rule A1). */
+  isIdle(): boolean {
+    return this.#state !== undefined && this.depth === 0 && this.#atGate === 0 && isSettled(this.#state);
+  }
+
+  /** Postgres has the channel's events up to `seq`. */
+  flushed(seq: number): void {
+    if (this.#state === undefined) this.#flushedSeq = Math.max(this.#flushedSeq, seq);
+    else {
+      settle(this.#state, seq);
+      evictMembers(
+        this.#state.members,
+        this.#state.flushedSeq,
+        (userId) => this.#lanes?.isFetching(userId) ?? false,
+      );
+    }
+  }
+
+  markFlushed(mark: Mark): void {
+    if (this.#state === undefined) this.#flushedMarks.push(mark);
+    else settleMark(this.#state, mark);
+  }
+
+  /** Puts the marks that were gathered into the log (rule L7). */
+  logMarks(): void {
+    if (this.#state && !this.#hasEnded) this.#enter(takeMarks(this.#state), () => undefined);
+  }
+
+  /** Takes out what cannot be decided without waiting for others: the shard is leaving. */
+  takeUndecided(): ChannelAsk[] {
+    const waiting = this.#lanes?.takeAll() ?? [];
+    this.#mailbox.setAside = 0;
+    return this.#state === undefined ? [...waiting, ...this.#mailbox.takeAll()] : waiting;
+  }
+
+  /** Out of memory, for whatever reason: nothing happens here any more. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#mailbox.stop();
+  }
+
+  /**
+   * Brings it into memory. `unflushed`: what the log holds and Postgres may lack. Resolves with the reason where that could not
+   * be done; then everyone who waits has heard `unavailable`.
+   */
+  async load(unflushed: Unflushed): Promise<unknown> {
+    const { world, reign, tail } = this.#host;
+    try {
+      const state = await activate(this.id, reign.epoch, unflushed, world.facts, tail);
+      if (!this.#hasEnded) this.#begin(state);
+      return undefined;
+    } catch (error) {
+      if (this.#hasEnded) return error;
+      if (!(error instanceof StoreAway)) this.#host.crashed(this, error);
+      this.#giveUpAll();
+      this.#host.gone(this, unflushed);
+      return error;
+    }
+  }
+
+  #begin(state: ChannelState): void {
+    this.#state = state;
+    this.#enteredSeq = state.fold.seq;
+    this.confirmed = [state.fold.seq, state.fold.epoch];
+    settle(state, Math.min(this.#flushedSeq, state.fold.seq));
+    for (const mark of this.#flushedMarks) settleMark(state, mark);
+    this.#flushedMarks = [];
+    this.#mailbox.open();
+  }
+
+  #openLanes(state: ChannelState): Lanes<ChannelAsk> {
+    const { facts, router, clock } = this.#host.world;
+    this.#lanes ??= new Lanes({
+      state,
+      facts,
+      router,
+      clock,
+      soon: (run) => this.#mailbox.soon(() => this.#state === state && run()),
+      judge: (ask) => this.#judge(state, ask),
+      giveUp: (ask) => this.#answer(ask, refused("unavailable")),
+    });
+    return this.#lanes;
+  }
+
+  take(ask: ChannelAsk): void {
+    const { meter, timers } = this.#host.world;
+    meter.stage("mailbox", (timers.nowMs() - ask.sinceMs) / 1_000);
+    const userId = laneOf(ask.command);
+    if (this.#lanes?.queue(userId, ask)) return;
+    const state = this.#state;
+    assert(state !== undefined, "a mailbox is held while the state is away");
+    const need = this.#judge(state, ask);
+    if (need) this.#openLanes(state).wait(userId, ask, need);
+  }
+
+  /** Decides a command and lets what came of it go its way; answers the facts that it needs first. */
+  #judge(state: ChannelState, ask: ChannelAsk): FactKey[] | undefined {
+    const { world, reign } = this.#host;
+    const { meter, timers } = world;
+    // An answer that says so rests on nothing, and the gate is what is full: it need not wait there.
+    if (!reign.hasRoom()) return void ask.reply(refused("overloaded"));
+    const startedMs = timers.nowMs();
+    const outcome = decide(state, ask.command, world.clock.nowMs());
+    if ("need" in outcome) return outcome.need;
+    for (const record of outcome.events) apply(state, record);
+    meter.stage("decide", (timers.nowMs() - startedMs) / 1_000);
+    this.#release(state, ask, outcome);
+    return undefined;
+  }
+
+  #release(
+    state: ChannelState,
+    ask: ChannelAsk,
+    { events, marks = [], answer, waitsForFlush }: Decision,
+  ): void {
+    const { world, reign, tail } = this.#host;
+    const { meter, timers } = world;
+    for (const mark of marks) applyMark(state, mark);
+    // Marks that come with events are logged with them; others are gathered.
+    const records: readonly LogRecord[] =
+      events.length > 0 && marks.length > 0 ? [...events, ...takeMarks(state)] : events;
+    const enteredMs = timers.nowMs();
+    const last = events.at(-1);
+    this.#enter(records, () => {
+      for (const record of events) tail.add(record);
+      if (last) {
+        this.confirmed = [last.event.seq, last.epoch];
+        meter.stage("log", (timers.nowMs() - enteredMs) / 1_000);
+      }
+      if (!waitsForFlush) ask.reply(answer);
+    });
+    if (waitsForFlush) reign.whenFlushed(() => ask.reply(answer));
+    if (last) this.#enteredSeq = last.event.seq;
+    for (const { event } of events) {
+      this.#batch.push(event);
+      meter.events(event.type);
+      this.#host.heard(state.fold.memberCount);
+    }
+    if (state.marks && state.marks.toLog.size > 0) this.#host.marked(this);
+  }
+
+  #enter(records: readonly LogRecord[], release: () => void): void {
+    this.#atGate++;
+    this.#host.reign.enter(records, () => {
+      this.#atGate--;
+      release();
+    });
+  }
+
+  #answer(ask: ChannelAsk, answer: Parameters<Reply>[0]): void {
+    this.#enter([], () => ask.reply(answer));
+  }
+
+  afterTurn(): void {
+    if (this.#hasEnded) return;
+    this.#mailbox.setAside = this.#lanes?.size ?? 0;
+    if (this.#lanes?.isQuiet()) this.#lanes = undefined;
+    if (this.#batch.length > 0) {
+      const events = this.#batch;
+      this.#batch = [];
+      const { reign, world } = this.#host;
+      this.#enter([], () => world.broadcaster.publish(this.id, reign.epoch, events));
+    }
+    this.#host.turned(this);
+  }
+
+  /**
+   * Half a command may have changed the state: it is built again from what entered the gate, once that is in Postgres. Who was
+   * being served hears `unavailable`; the others wait, unless the channel is closed.
+   */
+  crashed(error: unknown, ask: ChannelAsk | undefined): void {
+    if (this.#hasEnded) return;
+    this.#mailbox.hold();
+    const isClosed = this.#host.crashed(this, error);
+    const served = [...(ask ? [ask] : []), ...(this.#lanes?.takeAll() ?? [])];
+    this.#mailbox.setAside = 0;
+    for (const waiting of served) this.#answer(waiting, refused("unavailable"));
+    if (isClosed) this.#giveUpAll();
+    // It is being brought into memory already.
+    if (this.#state === undefined) return;
+    const unflushed = this.#dropState(this.#state);
+    this.#host.reign.whenFlushed(() => {
+      if (!this.#hasEnded) void this.load(unflushed);
+    });
+  }
+
+  /** What entered the gate and Postgres lacks. */
+  #dropState(state: ChannelState): Unflushed {
+    this.logMarks();
+    this.#state = undefined;
+    this.#lanes = undefined;
+    const events = state.unflushed.filter(({ event }) => event.seq <= this.#enteredSeq);
+    return { events, marks: [...(state.marks?.toFlush.values() ?? [])] };
+  }
+
+  /** Everyone who waits for this channel hears `unavailable`. */
+  #giveUpAll(): void {
+    for (const ask of [...(this.#lanes?.takeAll() ?? []), ...this.#mailbox.takeAll()])
+      this.#answer(ask, refused("unavailable"));
+  }
+}

@@ -1,0 +1,155 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Member } from "../../protocol/channel.ts";
+import type { UserId } from "../../protocol/ids.ts";
+import { client, HandStore, HandWorld, said, user } from "../doubles.ts";
+import { Played } from "../playing.ts";
+import type { FactKey } from "./facts.ts";
+import { Lanes } from "./lanes.ts";
+import { evictMembers, knownMember, learnMember, MEMBERS_MAX } from "./members.ts";
+import { apply, type ChannelState, restore, settle } from "./state.ts";
+
+const ada = user(1);
+const bob = user(2);
+
+let store: HandStore;
+let state: ChannelState;
+let lanes: Lanes<string>;
+let judged: string[];
+let soon: (() => void)[];
+let need: (ask: string) => FactKey[] | undefined;
+
+/** A channel that Postgres has whole, with ada and bob in it, in the hands of a new owner. */
+beforeEach(async () => {
+  const played = Played.of("group", ada);
+  played.admit(ada, bob);
+  played.do({ type: "send", by: bob, message: said(client(1)), attempt: 1 });
+  store = new HandStore();
+  store.project(played.log);
+  state = restore(played.state.id, 2, await store.channel(played.state.id), { at: () => undefined });
+  store.trace.length = 0;
+  judged = [];
+  soon = [];
+  need = () => undefined;
+  lanes = new Lanes({
+    state,
+    facts: store,
+    router: new HandWorld().router,
+    clock: { nowMs: () => 0 },
+    soon: (run) => soon.push(run),
+    judge: (ask) => {
+      const more = need(ask);
+      if (!more) judged.push(ask);
+      return more;
+    },
+    giveUp: (ask) => judged.push(`${ask} given up`),
+  });
+});
+
+const turn = async () => {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  for (const run of soon.splice(0)) run();
+};
+const member = (userId: UserId): FactKey => ({ fact: "member", userId });
+
+/** Decided for `bob` by another author's hand, and applied here. */
+function happens(bobNow: Partial<Member>): void {
+  const event = {
+    type: "member:updated" as const,
+    seq: state.fold.seq + 1,
+    atMs: 5,
+    by: ada,
+    memberCount: 2,
+    member: { userId: bob, role: "member" as const, status: "active" as const, joinedAtMs: 0, ...bobNow },
+  };
+  apply(state, { channelId: state.id, epoch: 2, event });
+}
+
+describe("rule A2: a fetch during which its fact changes", () => {
+  it("does not take back what happened meanwhile, though Postgres has it when the fetch arrives", async () => {
+    store.hold();
+    lanes.wait(bob, "one", [member(bob)]);
+    await turn();
+    happens({ role: "moderator" });
+    settle(state, state.fold.seq);
+    store.letGo();
+    await turn();
+    expect(judged).toEqual(["one"]);
+    expect(knownMember(state.members, bob)).toMatchObject({
+      member: { role: "moderator" },
+      lastClientId: client(1),
+    });
+  });
+
+  it("does not evict what is being fetched, since the row on its way may be older", async () => {
+    store.hold();
+    lanes.wait(bob, "one", [member(bob)]);
+    await turn();
+    happens({ role: "moderator" });
+    settle(state, state.fold.seq);
+    for (let n = 0; n < MEMBERS_MAX; n++) learnMember(state.members, user(100 + n), undefined);
+    evictMembers(state.members, state.flushedSeq, (userId) => lanes.isFetching(userId));
+    store.letGo();
+    await turn();
+    expect(knownMember(state.members, bob)?.member?.role).toBe("moderator");
+    expect(state.members.byUser.size).toBeLessThanOrEqual(MEMBERS_MAX);
+  });
+});
+
+describe("lanes", () => {
+  it("fetch a fact once for all who wait for it", async () => {
+    lanes.wait(ada, "one", [member(bob)]);
+    lanes.wait(bob, "two", [member(bob)]);
+    await turn();
+    expect(store.trace).toEqual([`member ${bob}`]);
+    expect(judged).toEqual(["one", "two"]);
+  });
+
+  it("keep the order of each author, over several needs", async () => {
+    let rounds = 0;
+    need = (ask) => (ask === "one" && rounds++ === 0 ? [member(ada)] : undefined);
+    lanes.wait(bob, "one", [member(bob)]);
+    expect(lanes.queue(bob, "two")).toBe(true);
+    expect(lanes.queue(ada, "other")).toBe(false);
+    await turn();
+    expect(judged).toEqual([]);
+    await turn();
+    expect(judged).toEqual(["one", "two"]);
+    expect(lanes.size).toBe(0);
+    expect(lanes.queue(bob, "three")).toBe(false);
+  });
+
+  it("give up what needs a fact that cannot be had, and go on with the next", async () => {
+    store.isAway = true;
+    lanes.wait(bob, "one", [member(bob)]);
+    lanes.queue(bob, "two");
+    await turn();
+    expect(judged).toEqual(["one given up", "two"]);
+  });
+
+  it("give up a command that needs more and more", async () => {
+    need = () => [{ fact: "ordinal", seq: 1 }];
+    lanes.wait(bob, "one", [member(bob)]);
+    for (let n = 0; n < 12; n++) await turn();
+    expect(judged).toEqual(["one given up"]);
+  });
+
+  it("pass on a defect of the store as the actor's own crash", async () => {
+    store.member = () => Promise.reject(new TypeError("a defect"));
+    lanes.wait(bob, "one", [member(bob)]);
+    await expect(turn()).rejects.toThrow("a defect");
+    expect(lanes.takeAll()).toEqual(["one"]);
+  });
+
+  it("forget a look-up when its command is decided: a later one asks again (rule S1)", async () => {
+    const key: FactKey = { fact: "sent", authorId: bob, clientId: client(1) };
+    let seen: unknown;
+    need = () => {
+      seen = [...(state.facts.lookups?.values() ?? [])][0];
+      return undefined;
+    };
+    lanes.wait(bob, "one", [key]);
+    await turn();
+    expect(seen).toMatchObject({ message: { clientId: client(1) } });
+    expect(state.facts.lookups).toBeUndefined();
+  });
+});

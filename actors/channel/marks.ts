@@ -1,0 +1,108 @@
+/** How far each member has got: delivered, read. Marks carry no seq; the greatest wins (rules E6, L7). */
+import type { UserId } from "../../protocol/ids.ts";
+import type { ChannelCommand } from "../commands.ts";
+import type { MarkRecord } from "../ports.ts";
+import { admit } from "./access.ts";
+import { answer, type Outcome } from "./decision.ts";
+import { factName } from "./facts.ts";
+import { eventAt } from "./history.ts";
+import { touched } from "./members.ts";
+import type { ChannelState } from "./state.ts";
+
+export type Mark = MarkRecord["mark"];
+
+/** One per member, the greatest. */
+export class Marks {
+  /** Gathered for the log. */
+  readonly toLog = new Map<UserId, Mark>();
+  /** In the log, not in Postgres. */
+  readonly toFlush = new Map<UserId, Mark>();
+}
+
+/** Moves the marks of `by` forward, never back and never beyond the head; a mark that moves nothing answers all the same. */
+export function decideMark(
+  state: Readonly<ChannelState>,
+  command: Extract<ChannelCommand, { type: "mark" }>,
+  nowMs: number,
+): Outcome {
+  const { by } = command;
+  const admitted = admit(state, by, "read", nowMs);
+  if (!("member" in admitted)) return admitted;
+  const { facts } = admitted;
+  const { seq: head, messageCount } = state.fold;
+  const read = Math.min(command.read ?? 0, head);
+  const delivered = Math.min(Math.max(command.delivered ?? 0, read), head);
+  const readCount = read > facts.readSeq ? ordinalAt(state, read) : facts.readCount;
+  if (readCount === undefined) return { need: [{ fact: "ordinal", seq: read }] };
+  const mark: Mark = { userId: by };
+  if (delivered > facts.deliveredSeq) mark.delivered = delivered;
+  if (read > facts.readSeq) Object.assign(mark, { read, readCount: Math.max(readCount, facts.readCount) });
+  const moved = mark.delivered !== undefined || mark.read !== undefined;
+  const decision = answer({ unread: messageCount - Math.max(readCount, facts.readCount) });
+  return moved ? { ...decision, marks: [mark] } : decision;
+}
+
+/**
+ * The ordinal of the last message up to `seq`: one less than the next one's, which memory holds unless the mark is far behind.
+ * Undefined: Postgres must be asked.
+ */
+function ordinalAt(state: Readonly<ChannelState>, seq: number): number | undefined {
+  const looked = state.facts.lookups?.get(factName({ fact: "ordinal", seq }));
+  if (typeof looked === "number") return looked;
+  for (let next = seq + 1; next <= state.fold.seq; next++) {
+    const event = eventAt(state, next)?.event;
+    if (event === undefined) return undefined;
+    if (event.type === "message:new" && event.message.threadId === undefined)
+      return event.message.ordinal - 1;
+  }
+  return state.fold.messageCount;
+}
+
+/** Moves the member's marks in place and keeps what is to be logged. */
+export function applyMark(state: ChannelState, mark: Mark): void {
+  const facts = touched(state.members, mark.userId);
+  facts.deliveredSeq = Math.max(facts.deliveredSeq, mark.delivered ?? 0);
+  facts.readSeq = Math.max(facts.readSeq, mark.read ?? 0);
+  facts.readCount = Math.max(facts.readCount, mark.readCount ?? 0);
+  facts.marked = true;
+  state.marks ??= new Marks();
+  merge(state.marks.toLog, mark);
+}
+
+/** Puts back what the log has and Postgres may lack. */
+export function replayMark(state: ChannelState, mark: Mark): void {
+  applyMark(state, mark);
+  state.marks!.toLog.delete(mark.userId);
+  merge(state.marks!.toFlush, mark);
+}
+
+function merge(marks: Map<UserId, Mark>, mark: Mark): void {
+  marks.set(mark.userId, { ...marks.get(mark.userId), ...mark });
+}
+
+/** Takes out what was gathered, as records for the log. */
+export function takeMarks(state: ChannelState): MarkRecord[] {
+  if (state.marks === undefined) return [];
+  const { toLog, toFlush } = state.marks;
+  const marks = [...toLog.values()];
+  for (const mark of marks) merge(toFlush, mark);
+  toLog.clear();
+  return marks.map((mark) => ({ channelId: state.id, mark }));
+}
+
+/** Does Postgres, having `flushed`, have `mark` of the same member as well? */
+export function covers(flushed: Mark, mark: Mark): boolean {
+  return (flushed.read ?? 0) >= (mark.read ?? 0) && (flushed.delivered ?? 0) >= (mark.delivered ?? 0);
+}
+
+/** Postgres has this mark; a greater one that it lacks stays. */
+export function settleMark(state: ChannelState, flushed: Mark): void {
+  const { userId } = flushed;
+  const waiting = state.marks?.toFlush.get(userId);
+  if (state.marks === undefined || waiting === undefined || !covers(flushed, waiting)) return;
+  const { toLog, toFlush } = state.marks;
+  toFlush.delete(userId);
+  const facts = state.members.byUser.get(userId);
+  if (facts && !toLog.has(userId)) facts.marked = false;
+  if (toLog.size + toFlush.size === 0) state.marks = undefined;
+}

@@ -1,0 +1,118 @@
+/** `npm run bench -- <name>`: figures against what issue and design ask for. Exit code 1 where a target is missed. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { checkAcked, readAcked } from "./acked.ts";
+import { activation } from "./activation.ts";
+import { failover } from "./failover.ts";
+import { type Outcome, print } from "./figures.ts";
+import { findK6, show } from "./show.ts";
+import { smoke } from "./smoke.ts";
+
+const program = new Command("npm run bench --").description(
+  "Measures Hubbub on this machine, with servers of its own.",
+);
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text === "" || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError("It must be a number, 0 or more.");
+  return value;
+}
+
+/** A bench with its options; `--json` prints one line of JSON instead of the table. */
+function bench<T extends object>(
+  name: string,
+  description: string,
+  work: (options: T) => Promise<Outcome>,
+): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("--json", "one line of JSON instead of the table")
+    .action(async ({ json = false, ...options }: T & { json?: boolean }) => {
+      if (!print(await work(options as unknown as T), json)) process.exitCode = 1;
+    });
+}
+
+bench("smoke", "all acked and delivered, how late, and what a message costs", smoke)
+  .option("--nodes <n>", "nodes", number, 2)
+  .option("--channels <n>", "channels", number, 100)
+  .option("--listeners <n>", "sockets per channel", number, 10)
+  .option("--rate <n>", "messages per second over all channels", number, 1_000)
+  .option("--seconds <n>", "measured time", number, 60)
+  .option("--warm-up-seconds <n>", "time before it, at the same rate", number, 5)
+  .option("--size <n>", "characters of a message", number, 120);
+
+bench("activation", "the first message in a channel that is not in memory", activation).option(
+  "--channels <n>",
+  "channels",
+  number,
+  200,
+);
+
+bench("failover", "owners killed and drained: how long their channels take no message", failover)
+  .option("--rounds <n>", "kills, and as many drains", number, 3)
+  .option("--channels <n>", "channels written to", number, 48);
+
+bench(
+  "show",
+  "npm start with 3 nodes under k6; one killed, one drained; every acked message looked up in Postgres",
+  show,
+)
+  .option(
+    "--data-dir <folder>",
+    "use the cluster that runs from it (rate limits off) instead of starting one",
+  )
+  .option("--port <port>", "of the first node", number, 3_100)
+  .option("--metrics-port <port>", "of the first node", number, 9_564)
+  .option("--sockets <n>", "sockets", number, 1_000)
+  .option("--channels <n>", "channels", number, 50)
+  .option("--rate <n>", "messages per second over all channels", number, 200)
+  .option("--seconds <n>", "time under load", number, 120)
+  .option("--kill-at <s>", "seconds after the first message; 0: never", number, 30)
+  .option("--drain-at <s>", "seconds after the first message; 0: never", number, 75)
+  .option("--k6 <path>", "the k6 to run", findK6());
+
+bench(
+  "acked",
+  "looks up in Postgres what a k6 run wrote down as acked",
+  async ({ file, database }: { file: string; database: string }) => {
+    const report = await checkAcked(database, await readAcked(file));
+    const { acked, lost, twice, elsewhere, disordered } = report;
+    const zero = Object.entries({ lost, twice, elsewhere, disordered }).map(([name, value]) => ({
+      name,
+      value,
+      unit: "",
+      target: { most: 0 },
+    }));
+    return {
+      bench: "acked",
+      options: { file },
+      figures: [{ name: "acked", value: acked, unit: "", target: { least: 1 } }, ...zero],
+      notes: report.examples,
+    };
+  },
+)
+  .requiredOption("--file <path>", "what k6 wrote with --console-output")
+  .requiredOption("--database <url>", "of the cluster that it ran against");
+
+program
+  .command("actors")
+  .description("memory of idle channel actors")
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument("[args...]")
+  .action((args: string[]) => runScript("idle-actors.ts", args));
+
+/** A bench that is a script of its own, with options of its own. */
+async function runScript(file: string, args: string[]): Promise<void> {
+  const child = spawn(process.execPath, ["--expose-gc", join(import.meta.dirname, file), ...args], {
+    stdio: "inherit",
+  });
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.exitCode = code ?? 1;
+}
+
+await program.parseAsync();

@@ -1,0 +1,93 @@
+/** Who may connect: judged before a client is in the namespace, refused with a `connect_error` whose `data` is the refusal. */
+import type { Server, Socket } from "socket.io";
+import type { UserId } from "../protocol/ids.ts";
+import { type Refusal, refusal } from "../protocol/refusals.ts";
+import { Handshake, PROTOCOL_VERSION } from "../protocol/session.ts";
+import { malformed } from "./handlers/input.ts";
+import type { Rates } from "./rates.ts";
+
+/** Who a valid token names, and since and until when, Unix milliseconds. */
+export type VerifiedToken = { userId: UserId; issuedAtMs: number; expiresAtMs: number };
+
+/** What the handshake brought, once it has been accepted. */
+export type Admitted = { token: VerifiedToken; handshake: Omit<Handshake, "token"> };
+
+export type AdmissionOptions = {
+  /** Undefined for anything but an unexpired token of this cluster. */
+  verifyToken(token: string): VerifiedToken | undefined;
+  isRevoked(token: VerifiedToken): boolean;
+  rates: Pick<Rates, "takeConnect">;
+  /** False while the node is leaving. */
+  accepts(): boolean;
+  /** How many proxies in front add to `X-Forwarded-For`; 0: nobody is believed. */
+  trustedProxies: number;
+  count(result: string): void;
+};
+
+/** Puts the judge in front of the default namespace. `admitted` is called in the turn in which the socket is let through. */
+export function installAdmission(
+  io: Server,
+  options: AdmissionOptions,
+  admitted: WeakMap<Socket, Admitted>,
+): void {
+  /** Engine connections whose one place in the namespace is taken. */
+  const claimed = new WeakSet<object>();
+  io.use((socket, next) => {
+    // Two CONNECT packets in one breath would make two sockets of one connection, the first out of reach for ever.
+    if (claimed.has(socket.conn)) {
+      options.count("repeated");
+      socket.conn.close();
+      return;
+    }
+    claimed.add(socket.conn);
+    void judge(socket, options).then((verdict) => {
+      options.count("token" in verdict ? "accepted" : verdict.code);
+      if ("token" in verdict) {
+        admitted.set(socket, verdict);
+        return next();
+      }
+      claimed.delete(socket.conn);
+      next(Object.assign(new Error(verdict.message), { data: verdict }));
+    });
+  });
+}
+
+async function judge(socket: Socket, options: AdmissionOptions): Promise<Admitted | Refusal> {
+  if (!options.accepts()) return refusal("unavailable", { message: "This node is leaving; connect again." });
+  const taken = await options.rates.takeConnect(addressOf(socket, options.trustedProxies));
+  if (!taken.ok) return refusal("rate_limited", { retryAfterMs: taken.retryAfterMs });
+  const { auth } = socket.handshake;
+  if (auth.protocol !== undefined && auth.protocol !== PROTOCOL_VERSION)
+    return refusal("unsupported_protocol", { details: { supported: [PROTOCOL_VERSION] } });
+  const parsed = Handshake.safeParse(auth);
+  if (!parsed.success) {
+    const { issues } = parsed.error;
+    return issues.some((issue) => issue.path[0] === "token")
+      ? refusal("unauthenticated")
+      : malformed(issues).error;
+  }
+  const { token, ...handshake } = parsed.data;
+  const verified = options.verifyToken(token);
+  if (!verified || options.isRevoked(verified)) return refusal("unauthenticated");
+  return { token: verified, handshake };
+}
+
+/** The client's address: what the last trusted proxy saw, or the TCP connection's. */
+function addressOf({ conn, handshake }: Socket, trustedProxies: number): string {
+  const forwarded = String(handshake.headers["x-forwarded-for"] ?? "").split(",");
+  const seen = trustedProxies > 0 ? forwarded.at(-trustedProxies)?.trim() : undefined;
+  return seen || conn.remoteAddress;
+}
+
+/**
+ * May a page from `origin` open a connection to `host`? Checked here and not by CORS, which does not cover WebSockets. What
+ * is no browser sends no origin.
+ */
+export function isOriginAllowed(
+  origin: string | undefined,
+  host: string | undefined,
+  origins: readonly string[],
+): boolean {
+  if (origin === undefined || origins.includes("*") || origins.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}

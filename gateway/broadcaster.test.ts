@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ChannelEvents } from "../protocol/events.ts";
+import { createBroadcaster, WINDOW_MAX_MS, WINDOW_MIN_MS } from "./broadcaster.ts";
+import { messageEvent, newChannel, newUser } from "./doubles.ts";
+
+const channelId = newChannel();
+const author = newUser();
+const event = (seq: number) => messageEvent(channelId, seq, author);
+
+describe("the broadcaster", () => {
+  let frames: { atMs: number; seqs: number[]; epoch: number }[];
+  let broadcaster: ReturnType<typeof createBroadcaster>;
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 0 });
+    frames = [];
+    broadcaster = createBroadcaster({
+      nowMs: () => Date.now(),
+      emit: ({ epoch, events }: ChannelEvents) =>
+        frames.push({ atMs: Date.now(), seqs: events.map(({ seq }) => seq), epoch }),
+    });
+  });
+  afterEach(() => vi.useRealTimers());
+
+  it("sends the first event at once, and gathers the next ones", () => {
+    for (const seq of [1, 2, 3]) broadcaster.publish(channelId, 1, [event(seq)]);
+    vi.advanceTimersByTime(WINDOW_MIN_MS);
+    expect(frames).toEqual([
+      { atMs: 0, seqs: [1], epoch: 1 },
+      { atMs: WINDOW_MIN_MS, seqs: [2, 3], epoch: 1 },
+    ]);
+    vi.advanceTimersByTime(WINDOW_MAX_MS);
+    broadcaster.publish(channelId, 1, [event(4)]);
+    expect(frames.at(-1)).toEqual({ atMs: WINDOW_MIN_MS + WINDOW_MAX_MS, seqs: [4], epoch: 1 });
+  });
+
+  it("keeps the order, loses nothing, and widens the window with the rate, up to its bound", () => {
+    let seq = 0;
+    for (let ms = 0; ms < 2_000; ms++) {
+      broadcaster.publish(channelId, 1, [event(++seq)]);
+      vi.advanceTimersByTime(1);
+    }
+    vi.advanceTimersByTime(WINDOW_MAX_MS);
+    expect(frames.flatMap(({ seqs }) => seqs)).toEqual(Array.from({ length: 2_000 }, (_, i) => i + 1));
+    const gaps = frames.slice(-8).map(({ atMs }, i, all) => atMs - (all[i - 1]?.atMs ?? atMs));
+    expect(Math.max(...gaps)).toBe(WINDOW_MAX_MS);
+    expect(frames.length).toBeLessThan(40);
+  });
+
+  it("sends slow talk without delay", () => {
+    for (let seq = 1; seq <= 20; seq++) {
+      broadcaster.publish(channelId, 1, [event(seq)]);
+      vi.advanceTimersByTime(50);
+    }
+    expect(frames.map(({ atMs }) => atMs)).toEqual(Array.from({ length: 20 }, (_, i) => i * 50));
+  });
+
+  it("never puts two reigns into one frame", () => {
+    broadcaster.publish(channelId, 1, [event(1)]);
+    broadcaster.publish(channelId, 1, [event(2)]);
+    broadcaster.publish(channelId, 2, [event(3)]);
+    vi.advanceTimersByTime(WINDOW_MAX_MS);
+    expect(frames.map(({ epoch, seqs }) => [epoch, seqs])).toEqual([
+      [1, [1]],
+      [1, [2]],
+      [2, [3]],
+    ]);
+  });
+
+  it("bounds a frame", () => {
+    broadcaster.publish(channelId, 1, [event(1)]);
+    broadcaster.publish(
+      channelId,
+      1,
+      Array.from({ length: 1_000 }, (_, i) => event(i + 2)),
+    );
+    vi.advanceTimersByTime(WINDOW_MAX_MS);
+    expect(frames.flatMap(({ seqs }) => seqs)).toHaveLength(1_001);
+    expect(Math.max(...frames.map(({ seqs }) => seqs.length))).toBeLessThanOrEqual(128);
+  });
+});

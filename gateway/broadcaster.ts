@@ -1,0 +1,92 @@
+/**
+ * Events of a channel as frames: the first at once, later ones gathered in a window that grows with the rate, since a frame
+ * costs every recipient the same whether it carries 1 message or 20. Here first, then to the other nodes (rule H3).
+ */
+import type { Broadcaster } from "../actors/ports.ts";
+import type { ChannelEvent, ChannelEvents } from "../protocol/events.ts";
+import type { ChannelId } from "../protocol/ids.ts";
+import { weightOf } from "./rooms/position.ts";
+
+/** Bounds of the window, milliseconds: below 10 nothing is saved, above 100 people notice. */
+export const WINDOW_MIN_MS = 10;
+export const WINDOW_MAX_MS = 100;
+/** Milliseconds of window per event a second: 40/s wait 10 ms, 400/s 100. */
+const WINDOW_MS_PER_RATE = 0.25;
+/** A frame's events and bytes (about); a window that holds more is sent early. */
+const FRAME_EVENTS_MAX = 128;
+const FRAME_BYTES_MAX = 131_072;
+
+type Window = {
+  lengthMs: number;
+  openedAtMs: number;
+  /** Events since it opened. */
+  count: number;
+  pending: { epoch: number; events: ChannelEvent[]; bytes: number } | undefined;
+  timer: NodeJS.Timeout;
+};
+
+export type BroadcasterOptions = {
+  /** To this node's listeners, and then to the other nodes'. Must not throw. */
+  emit(frame: ChannelEvents): void;
+  /** Monotonic milliseconds. */
+  nowMs?(): number;
+};
+
+export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { flush(): void } {
+  const { emit, nowMs = () => performance.now() } = options;
+  const windows = new Map<ChannelId, Window>();
+
+  const send = (channelId: ChannelId, window: Window) => {
+    const { pending } = window;
+    window.pending = undefined;
+    if (pending) emit({ channelId, epoch: pending.epoch, events: pending.events });
+  };
+
+  const open = (channelId: ChannelId, lengthMs: number): Window => {
+    const timer = setTimeout(() => close(channelId), lengthMs);
+    const window: Window = { lengthMs, openedAtMs: nowMs(), count: 0, pending: undefined, timer };
+    windows.set(channelId, window);
+    return window;
+  };
+
+  /** The end of a window that stayed empty ends the gathering; another is followed by one as long as its rate wants. */
+  const close = (channelId: ChannelId) => {
+    const window = windows.get(channelId)!;
+    windows.delete(channelId);
+    if (window.count === 0) return;
+    const perSecond = (window.count * 1_000) / Math.max(1, nowMs() - window.openedAtMs);
+    const wanted = Math.min(WINDOW_MAX_MS, Math.max(WINDOW_MIN_MS, perSecond * WINDOW_MS_PER_RATE));
+    open(channelId, Math.round((window.lengthMs + wanted) / 2));
+    send(channelId, window);
+  };
+
+  const gather = (channelId: ChannelId, window: Window, epoch: number, event: ChannelEvent) => {
+    if (window.pending && window.pending.epoch !== epoch) send(channelId, window);
+    window.pending ??= { epoch, events: [], bytes: 0 };
+    window.pending.events.push(event);
+    window.pending.bytes += weightOf(event);
+    window.count += 1;
+    if (window.pending.events.length >= FRAME_EVENTS_MAX || window.pending.bytes >= FRAME_BYTES_MAX)
+      send(channelId, window);
+  };
+
+  return {
+    publish(channelId, epoch, events) {
+      if (events.length === 0) return;
+      const current = windows.get(channelId);
+      const window = current ?? open(channelId, WINDOW_MIN_MS);
+      for (const event of events) gather(channelId, window, epoch, event);
+      if (current) return;
+      // Nobody waits for the first; it does not count as one that a window gathered.
+      window.count = 0;
+      send(channelId, window);
+    },
+    flush() {
+      for (const [channelId, window] of windows) {
+        clearTimeout(window.timer);
+        windows.delete(channelId);
+        send(channelId, window);
+      }
+    },
+  };
+}

@@ -1,0 +1,46 @@
+/** What the gateway of a node is given. */
+import type { Logger } from "pino";
+import type { Clock, Router } from "../actors/ports.ts";
+import type { Health } from "../protocol/requests.ts";
+import type { Metrics } from "../src/telemetry/metrics.ts";
+import type { RedisClient } from "./adapter/subscriptions.ts";
+import type { VerifiedToken } from "./admission.ts";
+import type { Accounts, History, Memberships } from "./ports.ts";
+
+export type GatewayOptions = {
+  /** This node's incarnation. */
+  node: string;
+  /** Of keys and channels in Redis. */
+  prefix: string;
+  redis: {
+    /** For scripts, streams and rates. */
+    commands: RedisClient;
+    /** For publishing only. With a `commandTimeout` and without an offline queue: what is not sent now is repaired later (rule H3). */
+    publisher: RedisClient;
+    /** For the adapter's subscriptions only; its `ssubscribe` and `sunsubscribe` are replaced. In Redis Cluster with `shardedSubscribers`. */
+    subscriber: RedisClient;
+  };
+  router: Router;
+  memberships: Memberships;
+  history: History;
+  accounts: Pick<Accounts, "users" | "byUsernames" | "revocations">;
+  clock: Clock;
+  verifyToken(token: string): VerifiedToken | undefined;
+  /** The shard of a channel's or user's id. */
+  shardOf(id: string): number;
+  /** What `health:check` answers, from what the node knows already. */
+  health(): Health;
+  transports: readonly ("websocket" | "polling")[];
+  /** Origins of other sites whose pages may connect; `*`: all. The page's own host always may. */
+  origins: readonly string[];
+  trustedProxies: number;
+  /** Between pings, milliseconds. */
+  heartbeatMs: number;
+  rates: { enabled: boolean; eventsPerSecond: number; messagesPerMinute: number; connectsPerMinute: number };
+  /** Bytes that may wait for a slow reader before it is skipped forward. Default 256 KiB. */
+  slowClientBytes?: number;
+  /** Milliseconds over that budget until it is ended. Default 15,000. */
+  slowCutMs?: number;
+  metrics: Metrics;
+  logger: Logger;
+};

@@ -1,0 +1,137 @@
+/**
+ * A client that comes back (row D5): what it missed in each channel, from the room's ring where that knows enough to judge,
+ * else from the owner; and it listens to them again.
+ */
+import type { Router, Trace } from "../actors/ports.ts";
+import type { ChannelId } from "../protocol/ids.ts";
+import type { RefusalCode } from "../protocol/refusals.ts";
+import {
+  type ChannelSynced,
+  type ResumePoints,
+  type SessionResumed,
+  SYNC_LIMIT_MAX,
+} from "../protocol/requests.ts";
+import type { Connection } from "./connections.ts";
+import type { Membership } from "./ports.ts";
+import { weightOf } from "./rooms/position.ts";
+import { SYNC_BYTES_MAX } from "./rooms/room.ts";
+import type { Entry, Rooms } from "./rooms/rooms.ts";
+
+/** Events that one resume answers over all its channels, about; the rest comes by `channel:sync` (`more`). */
+const RESUME_EVENTS = 5_000;
+const RESUME_EVENTS_OF_CHANNEL_MIN = 20;
+
+/** Codes by which the owner says that someone may not listen, rather than that it cannot answer. */
+const NO_ACCESS: readonly RefusalCode[] = ["not_a_member", "banned", "forbidden", "not_found"];
+
+export function deniesAccess(code: RefusalCode): boolean {
+  return NO_ACCESS.includes(code);
+}
+
+/** No more than about `SYNC_BYTES_MAX` bytes of events: the rest with the next question. */
+export function boundSynced(synced: ChannelSynced): ChannelSynced {
+  let bytes = 0;
+  const fit = synced.events.findIndex((event, i) => {
+    bytes += weightOf(event);
+    return i > 0 && bytes > SYNC_BYTES_MAX;
+  });
+  if (fit === -1) return synced;
+  const events = synced.events.slice(0, fit);
+  return { ...synced, events, seq: events.at(-1)!.seq, more: true };
+}
+
+export type ResumeOptions = {
+  router: Router;
+  rooms: Rooms;
+  meter: {
+    resumed(outcome: "resumed" | "reset" | "refused"): void;
+    answered(source: "ring" | "owner"): void;
+  };
+};
+
+/** `afterwards` is called when the answer has been sent: only then do events of these channels follow. */
+export type Resumed = { resumed: SessionResumed; afterwards(): void };
+
+/**
+ * `memberships`: as Postgres has them; undefined while it is away: then the owners alone are asked, and `joined` is empty.
+ * A channel whose owner cannot be reached is in none of the lists: the client asks again.
+ */
+export async function resume(
+  connection: Connection,
+  points: ResumePoints,
+  memberships: readonly Membership[] | undefined,
+  options: ResumeOptions & { trace: Trace },
+): Promise<Resumed> {
+  const named = Object.entries(points) as [ChannelId, [number, number]][];
+  const byId = new Map(memberships?.map((membership) => [membership.channel.id, membership]));
+  const share = Math.floor(RESUME_EVENTS / Math.max(1, named.length));
+  const limit = Math.min(SYNC_LIMIT_MAX, Math.max(RESUME_EVENTS_OF_CHANNEL_MIN, share));
+  const resumed: SessionResumed = {
+    channels: {},
+    joined: [...byId.keys()].filter((id) => !Object.hasOwn(points, id)),
+    left: [],
+  };
+  const endings: (() => void)[] = [];
+  await Promise.all(
+    named.map(async ([channelId, [seq, epoch]]) => {
+      const point = { channelId, seq, epoch, limit, membership: byId.get(channelId) };
+      const outcome = memberships && !point.membership ? "left" : await resumeOne(connection, point, options);
+      if (outcome === "left") resumed.left.push(channelId);
+      options.meter.resumed(
+        typeof outcome === "string" ? "refused" : outcome.synced.reset ? "reset" : "resumed",
+      );
+      if (typeof outcome === "string") return;
+      resumed.channels[channelId] = outcome.synced;
+      endings.push(outcome.ending);
+    }),
+  );
+  const afterwards = () => {
+    for (const ending of endings) ending();
+  };
+  return { resumed, afterwards };
+}
+
+type Point = {
+  channelId: ChannelId;
+  seq: number;
+  epoch: number;
+  limit: number;
+  membership: Membership | undefined;
+};
+
+async function resumeOne(
+  connection: Connection,
+  { channelId, seq, epoch, limit, membership }: Point,
+  { router, rooms, meter, trace }: ResumeOptions & { trace: Trace },
+): Promise<{ synced: ChannelSynced; ending: () => void } | "left" | "unknown"> {
+  const entry = rooms.enter(connection, channelId);
+  const { userId } = connection;
+  if (membership && entry.room.vouchesFor(userId, membership.channel)) {
+    const synced = entry.room.sync(seq, epoch, limit);
+    if (synced) {
+      meter.answered("ring");
+      return { synced, ending: () => letIn(entry, synced) };
+    }
+  }
+  meter.answered("owner");
+  const command = { type: "sync", by: userId, afterSeq: seq, epoch, limit } as const;
+  const answer = await router.askChannel(channelId, command, trace);
+  if (!answer.ok) {
+    const denied = deniesAccess(answer.error.code);
+    if (denied) entry.refuse();
+    else entry.withdraw();
+    return denied ? "left" : "unknown";
+  }
+  if (!entry.allows(answer)) {
+    entry.refuse();
+    return "left";
+  }
+  const { ok: _ok, ...whole } = answer;
+  const synced = boundSynced(whole);
+  return { synced, ending: () => letIn(entry, synced) };
+}
+
+function letIn(entry: Entry, synced: ChannelSynced): void {
+  if (synced.more || synced.reset) entry.openBehind(synced);
+  else entry.open(synced);
+}

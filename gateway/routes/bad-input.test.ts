@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { REFUSALS } from "../../protocol/refusals.ts";
+import { PACKET_BYTES_MAX } from "../../protocol/session.ts";
+import { METHODS, type Method } from "../http/route.ts";
+import { NOT_OFFERED } from "./not-offered.ts";
+import { createRestWorld, id } from "./rest-doubles.ts";
+
+type World = Awaited<ReturnType<typeof createRestWorld>>;
+let world: World;
+let headers: { authorization: string };
+beforeAll(async () => {
+  world = await createRestWorld();
+  ({ headers } = await world.person(1));
+});
+afterAll(() => world.app.close());
+
+const CHANNEL = id(9);
+const MESSAGE = `${CHANNEL}.1`;
+/** Every route that is built, with a request that is right: what is changed below is all that is wrong with it. */
+const BUILT: { method: Method; path: string; public?: true; body?: Record<string, unknown> }[] = [
+  { method: "POST", path: "/auth/register", public: true, body: { username: "bob", password: "0123456789" } },
+  { method: "POST", path: "/auth/login", public: true, body: { login: "bob", password: "0123456789" } },
+  { method: "POST", path: "/auth/refresh", public: true, body: { refreshToken: "a".repeat(43) } },
+  { method: "POST", path: "/auth/logout", public: true, body: { refreshToken: "a".repeat(43) } },
+  { method: "POST", path: "/auth/revoke-all" },
+  { method: "GET", path: "/users/me" },
+  { method: "GET", path: `/users/${id(2)}` },
+  { method: "GET", path: "/spaces" },
+  { method: "POST", path: "/spaces", body: { name: "one" } },
+  { method: "GET", path: `/spaces/${CHANNEL}` },
+  { method: "GET", path: `/spaces/${CHANNEL}/members` },
+  { method: "POST", path: `/spaces/${CHANNEL}/join` },
+  { method: "GET", path: "/channels" },
+  { method: "POST", path: "/channels", body: { kind: "private", name: "one" } },
+  { method: "GET", path: `/channels/${CHANNEL}` },
+  { method: "GET", path: `/channels/${CHANNEL}/members` },
+  { method: "GET", path: `/channels/${CHANNEL}/messages` },
+  { method: "POST", path: `/channels/${CHANNEL}/messages`, body: { clientId: id(7), content: "hi" } },
+  { method: "GET", path: `/messages/${MESSAGE}` },
+  { method: "GET", path: "/dm" },
+  { method: "POST", path: "/dm", body: { userId: id(2) } },
+  { method: "GET", path: "/sync?since=0" },
+  { method: "POST", path: "/sync", body: { channels: {} } },
+];
+const line = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
+const table = BUILT.map((row) => [line(row), row] as const);
+const withBody = table.filter(([, row]) => row.method === "POST");
+const withToken = table.filter(([, row]) => !row.public);
+const withId = table.filter(([, row]) => row.path.includes(id(9)) || row.path.includes(id(2)));
+
+async function ask(
+  method: Method,
+  path: string,
+  more: { payload?: unknown; headers?: Record<string, string> } = {},
+) {
+  const asked = world.asked.length;
+  const response = await world.app.inject({
+    method,
+    url: `/api/v1${path}`,
+    headers: more.headers ?? headers,
+    ...("payload" in more && { payload: more.payload as object }),
+  });
+  return { response, reached: world.asked.length - asked };
+}
+
+/** A refusal of the table as a problem document, which reached no owner and tells nothing of us. */
+function expectProblem(
+  { response, reached }: Awaited<ReturnType<typeof ask>>,
+  code: keyof typeof REFUSALS,
+  status: number = REFUSALS[code].status,
+) {
+  expect(response.headers["content-type"]).toBe("application/problem+json; charset=utf-8");
+  expect(response.json()).toMatchObject({
+    type: `urn:hubbub:refusal:${code}`,
+    status,
+    code,
+    retry: REFUSALS[code].retry,
+  });
+  expect(response.statusCode).toBe(status);
+  expect(response.body).not.toMatch(/node_modules|\.ts|at \w+ \(/);
+  expect(reached).toBe(0);
+}
+
+test("the table has every route of the server", async () => {
+  const document = (await world.app.inject({ url: "/api/v1/openapi.json" })).json();
+  const built = BUILT.map(
+    ({ method, path }) =>
+      `${method} ${path.split("?")[0]!.replace(MESSAGE, ":id").replace(id(9), ":id").replace(id(2), ":id")}`,
+  );
+  const paths = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.keys(operations as object).map(
+      (method) => `${method.toUpperCase()} ${path.replace("/api/v1", "").replaceAll("{id}", ":id")}`,
+    ),
+  );
+  expect(paths.sort()).toEqual([...built].sort());
+});
+
+describe("without a valid token", () => {
+  test.each(withToken)("%s is unauthenticated, whatever else is wrong", async (_line, { method, path }) => {
+    for (const authorization of ["", "Bearer", "Bearer x", "Basic YTpi", `Bearer ${"x".repeat(9_000)}`]) {
+      const answer = await ask(method, path, {
+        headers: { ...(authorization && { authorization }) },
+        ...(method === "POST" && { payload: { x: 1 } }),
+      });
+      expectProblem(answer, "unauthenticated");
+      expect(answer.response.headers["www-authenticate"]).toBe("Bearer");
+    }
+  });
+});
+
+describe("an unknown field is malformed", () => {
+  test.each(table)("%s: in the query", async (_line, { method, path, body }) => {
+    const url = `${path}${path.includes("?") ? "&" : "?"}unknown=1`;
+    expectProblem(await ask(method, url, body ? { payload: body } : {}), "malformed");
+  });
+  test.each(withBody)("%s: in the body", async (_line, { method, path, body }) => {
+    expectProblem(await ask(method, path, { payload: { ...body, unknown: 1 } }), "malformed");
+  });
+});
+
+describe("a body of the wrong kind", () => {
+  test.each(withBody)("%s", async (_line, { method, path, body }) => {
+    for (const payload of [[], [1], "text", 7])
+      expectProblem(
+        await ask(method, path, {
+          payload: JSON.stringify(payload),
+          headers: { ...headers, "content-type": "application/json" },
+        }),
+        "malformed",
+      );
+    for (const field of Object.keys(body ?? {})) {
+      for (const value of [7, true, [], "", "a\0b", "\ud800", "x".repeat(20_000)]) {
+        if (JSON.stringify(value) === JSON.stringify(body![field])) continue;
+        expectProblem(await ask(method, path, { payload: { ...body, [field]: value } }), "malformed");
+      }
+    }
+  });
+  test.each(withBody)("%s: what is no JSON, or something else", async (_line, { method, path }) => {
+    for (const [type, payload] of [
+      ["application/json", "{"],
+      ["application/json", '{"__proto__":{}}'],
+      ["text/plain", "x"],
+      ["application/xml", "<x/>"],
+      ["multipart/form-data; boundary=x", "--x--"],
+      ["application/octet-stream", "\u0000"],
+    ] as const) {
+      expectProblem(
+        await ask(method, path, { payload, headers: { ...headers, "content-type": type } }),
+        "malformed",
+      );
+    }
+  });
+  test.each(withBody)("%s: more than a packet is too_large", async (_line, { method, path }) => {
+    expectProblem(await ask(method, path, { payload: { x: "x".repeat(PACKET_BYTES_MAX) } }), "too_large");
+  });
+  test.each(withBody)("%s: deep nesting", async (_line, { method, path }) => {
+    const payload = `{"x":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
+    expectProblem(
+      await ask(method, path, { payload, headers: { ...headers, "content-type": "application/json" } }),
+      "malformed",
+    );
+  });
+});
+
+describe("an id that is none", () => {
+  test.each(withId)("%s", async (_line, { method, path, body }) => {
+    for (const wrong of [
+      "1",
+      "not-an-id",
+      `${CHANNEL}.0`,
+      `${CHANNEL}.01`,
+      CHANNEL.toUpperCase().replace("01890000", "0189ABCD"),
+    ]) {
+      const url = path.replace(MESSAGE, wrong).replace(CHANNEL, wrong).replace(id<string>(2), wrong);
+      expectProblem(await ask(method, url, body ? { payload: body } : {}), "malformed");
+    }
+  });
+});
+
+describe("queries", () => {
+  const messages = `/channels/${CHANNEL}/messages`;
+  test.each([
+    `${messages}?limit=0`,
+    `${messages}?limit=101`,
+    `${messages}?limit=x`,
+    `${messages}?limit=1&limit=2`,
+    `${messages}?limit=1e1`,
+    `${messages}?limit=-1`,
+    `${messages}?around=x`,
+    `${messages}?around=99999999999999999999`,
+    `${messages}?before=`,
+    `${messages}?before=${"a".repeat(129)}`,
+    "/channels?kind=space",
+    "/channels?kind=x",
+    "/channels?spaceId=1",
+    "/sync",
+    "/sync?since=yesterday",
+    "/sync?since=2026-11-21",
+    `/channels/${CHANNEL}/members?limit=1000`,
+  ])("%s", async (path) => {
+    expectProblem(await ask("GET", path), "malformed");
+  });
+});
+
+describe("sense beyond the schema", () => {
+  test.each([
+    ["a topic without a space", "/channels", { kind: "topic", name: "one" }],
+    ["a private channel without a name", "/channels", { kind: "private" }],
+    ["a dm as a channel", "/channels", { kind: "dm", name: "one" }],
+    ["a space as a channel", "/channels", { kind: "space", name: "one" }],
+    ["a group in a space", "/channels", { kind: "group", spaceId: CHANNEL }],
+    [
+      "a channel under an id that only dms have",
+      "/channels",
+      { kind: "private", name: "one", id: "01890000-0000-8000-8000-000000000001" },
+    ],
+    ["a space under such an id", "/spaces", { name: "one", id: "01890000-0000-8000-8000-000000000001" }],
+    ["a blank name", "/spaces", { name: "   " }],
+    ["a dm with oneself", "/dm", { userId: id(1) }],
+    ["a message of nothing", `/channels/${CHANNEL}/messages`, { clientId: id(7), content: "  " }],
+    ["a system message", `/channels/${CHANNEL}/messages`, { clientId: id(7), content: "x", type: "system" }],
+    [
+      "a clientId from the day after tomorrow",
+      `/channels/${CHANNEL}/messages`,
+      { clientId: "ff890000-0000-7000-8000-000000000001", content: "x" },
+    ],
+  ])("%s is malformed", async (_what, path, payload) => {
+    expectProblem(await ask("POST", path, { payload }), "malformed");
+  });
+});
+
+describe("what this server does not offer", () => {
+  const rows = Object.entries(NOT_OFFERED).flatMap(([path, methods]) =>
+    methods.map((method) => [`${method} ${path}`, method, path] as const),
+  );
+  test.each(rows)("%s is unsupported; without a token unauthenticated", async (_line, method, path) => {
+    const url = path.replace(":id", id(9)).replace(":secret", "s");
+    expectProblem(await ask(method, url), "unsupported");
+    expectProblem(await ask(method, url, { headers: {} }), "unauthenticated");
+  });
+});
+
+describe("paths", () => {
+  test.each(table)(
+    "%s: other methods are 405, with those that are allowed",
+    async (_line, { method, path }) => {
+      const url = path.split("?")[0]!;
+      const { response } = await ask(METHODS.find((other) => other !== method && !isKnown(other, url))!, url);
+      expectProblem({ response, reached: 0 }, "unsupported", 405);
+      expect(String(response.headers.allow).split(", ")).toContain(method);
+    },
+  );
+  test.each(["/nothing", `/users/${id(2)}/nothing`, "/spaces/x/y/z/w"])("%s is not_found", async (path) => {
+    expectProblem(await ask("GET", path), "not_found");
+  });
+  test("a path that cannot be decoded is malformed", async () => {
+    expectProblem(await ask("GET", "/users/%zz"), "malformed");
+  });
+});
+
+function isKnown(method: Method, url: string): boolean {
+  const path = url.replace(MESSAGE, ":id").replace(id(9), ":id").replace(id(2), ":id");
+  return (
+    BUILT.some((row) => row.method === method && row.path.split("?")[0] === url) ||
+    (NOT_OFFERED[path] ?? []).includes(method)
+  );
+}

@@ -1,0 +1,117 @@
+/** `/channels`: lists, one channel, its members and its history. */
+import { v7 as uuidv7 } from "uuid";
+import * as z from "zod";
+import { Channel, Member } from "../../protocol/channel.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import { type Answer, refused } from "../../protocol/refusals.ts";
+import { MessagePage } from "../../protocol/requests.ts";
+import {
+  ChannelEntry,
+  ChannelPath,
+  ChannelsQuery,
+  MemberPage,
+  MembersQuery,
+  MessagesQuery,
+  NewChannelRequest,
+  PAGE_DEFAULT,
+} from "../../protocol/rest.ts";
+import { type Route, route } from "../http/route.ts";
+import type { Membership } from "../ports.ts";
+import { readPage } from "../reading.ts";
+import { created } from "./created.ts";
+import { memberPage } from "./members.ts";
+import type { RestOptions } from "./rest-options.ts";
+
+export function channelRoutes(options: RestOptions): Route[] {
+  const { router, history } = options;
+  return [
+    route("GET /channels", {
+      summary: "The caller's channels; with `spaceId`, also the topics of that space which they may join",
+      query: ChannelsQuery,
+      answer: z.object({ channels: z.array(ChannelEntry) }),
+      handle: ({ query, userId, trace }) => listChannels(options, userId, query, trace),
+    }),
+    route("POST /channels", {
+      summary: "Make a channel, which the caller then owns; the same id again answers with the first",
+      body: NewChannelRequest,
+      answer: z.object({ channel: Channel }),
+      statuses: [201, 200],
+      status: created,
+      handle: ({ body, userId, trace }) => createChannel(options, userId, body, trace),
+    }),
+    route("GET /channels/:id", {
+      summary: "One channel that the caller may read",
+      params: ChannelPath,
+      answer: z.object({ channel: Channel, membership: Member }),
+      async handle({ params, userId, trace }) {
+        const opened = await router.askChannel(params.id, { type: "open", by: userId }, trace);
+        return opened.ok ? { ok: true, channel: opened.channel, membership: opened.membership } : opened;
+      },
+    }),
+    route("GET /channels/:id/members", {
+      summary: "Active members, by user id",
+      params: ChannelPath,
+      query: MembersQuery,
+      answer: MemberPage,
+      async handle({ params, query, userId, trace }) {
+        const opened = await router.askChannel(params.id, { type: "open", by: userId }, trace);
+        return opened.ok ? memberPage(options, opened, query) : opened;
+      },
+    }),
+    route("GET /channels/:id/messages", {
+      summary: "A page of messages, oldest first: the newest, or before, after or around a place",
+      params: ChannelPath,
+      query: MessagesQuery,
+      answer: MessagePage,
+      async handle({ params, query, userId, trace }) {
+        const opened = await router.askChannel(params.id, { type: "open", by: userId }, trace);
+        return opened.ok
+          ? readPage(history, opened, { ...query, limit: query.limit ?? PAGE_DEFAULT })
+          : opened;
+      },
+    }),
+  ];
+}
+
+type Ask = Parameters<RestOptions["router"]["askChannel"]>[2];
+
+async function listChannels(
+  { router, memberships }: RestOptions,
+  userId: UserId,
+  query: z.output<typeof ChannelsQuery>,
+  trace: Ask,
+): Promise<Answer<{ channels: ChannelEntry[] }>> {
+  const { spaceId, kind } = query;
+  const mine = (await memberships.ofUser(userId, query)).map(entryOf);
+  if (spaceId === undefined) return { ok: true, channels: mine };
+  const opened = await router.askChannel(spaceId, { type: "open", by: userId }, trace);
+  if (!opened.ok) return opened;
+  if (opened.channel.kind !== "space") return refused("not_found");
+  const joined = new Set(mine.map(({ channel }) => channel.id));
+  const listed = (await memberships.listed(spaceId)).filter(
+    (channel) => !joined.has(channel.id) && (!kind || channel.kind === kind),
+  );
+  return { ok: true, channels: [...mine, ...listed.map((channel) => ({ channel }))] };
+}
+
+function entryOf({ channel, member, unread, mentions, readSeq }: Membership): ChannelEntry {
+  return { channel, membership: member, unread, mentions, lastReadSeq: readSeq };
+}
+
+async function createChannel(
+  { router, accounts }: RestOptions,
+  userId: UserId,
+  request: NewChannelRequest,
+  trace: Ask,
+): Promise<Answer<{ channel: Channel; created: boolean }>> {
+  const { id = uuidv7() as ChannelId, memberIds = [], settings = {}, ...channel } = request;
+  const others = [...new Set(memberIds)].filter((member) => member !== userId);
+  if (others.length > 0 && (await accounts.users(others)).length < others.length) {
+    return refused("not_found", { message: "Not all of memberIds are people." });
+  }
+  return router.askChannel(
+    id,
+    { type: "create", by: userId, channel: { ...channel, settings }, memberIds: others },
+    trace,
+  );
+}

@@ -1,0 +1,71 @@
+/** `session:ready`: what a client is told first, once per connection. */
+import { setTimeout as pause } from "node:timers/promises";
+import { StoreAway } from "../actors/ports.ts";
+import type { ResumePoints } from "../protocol/requests.ts";
+import type { Limits, SessionReady } from "../protocol/session.ts";
+import type { Connection } from "./connections.ts";
+import type { Membership, Memberships } from "./ports.ts";
+import { type ResumeOptions, resume } from "./resuming.ts";
+
+/** Between two tries while Postgres is away; jittered, since everyone waits. */
+const RETRY_MS = 1_000;
+
+export type ReadyOptions = ResumeOptions & {
+  memberships: Memberships;
+  node: string;
+  heartbeatMs: number;
+  limits: Limits;
+};
+
+/**
+ * Sends `session:ready`, with `resumed` when the handshake brought positions. It does not wait for the session actor
+ * (rule E4). While Postgres is away it waits: half a list of channels would read as "you have left the others"; requests
+ * are taken meanwhile, `session:resume` among them. Ends quietly when the connection does.
+ */
+export async function sayReady(
+  connection: Connection,
+  points: ResumePoints | undefined,
+  options: ReadyOptions,
+): Promise<void> {
+  const memberships = await membershipsOf(connection, options.memberships);
+  if (!memberships) return;
+  const trace = { requestId: `${connection.id}:0` };
+  const back = points && (await resume(connection, points, memberships, { ...options, trace }));
+  const ready: SessionReady = {
+    userId: connection.userId,
+    connectionId: connection.id,
+    node: options.node,
+    heartbeatMs: options.heartbeatMs,
+    limits: options.limits,
+    channels: memberships.map(({ channel: { id, seq, epoch }, unread, mentions }) => ({
+      id,
+      seq,
+      epoch,
+      unread,
+      mentions,
+    })),
+    ...(back && { resumed: back.resumed }),
+  };
+  connection.socket.emit("session:ready", ready);
+  back?.afterwards();
+}
+
+async function membershipsOf(
+  connection: Connection,
+  memberships: Memberships,
+): Promise<Membership[] | undefined> {
+  for (;;) {
+    try {
+      const mine = await memberships.ofUser(connection.userId);
+      return isOpen(connection) ? mine : undefined;
+    } catch (error) {
+      if (!(error instanceof StoreAway)) throw error;
+      await pause(RETRY_MS * (0.5 + Math.random()), undefined, { ref: false });
+      if (!isOpen(connection)) return undefined;
+    }
+  }
+}
+
+function isOpen({ socket, closing }: Connection): boolean {
+  return socket.connected && !closing;
+}

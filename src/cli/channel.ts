@@ -1,0 +1,27 @@
+/** `hubbub channel <id>`. */
+import { askAdmin } from "./admin-api.ts";
+import { table } from "./table.ts";
+
+/** As `GET /admin/channels/:id` answers. `owner` is a node's id. */
+type ChannelStatus = {
+  id: string;
+  shard: number;
+  owner?: string | null;
+  epoch: number;
+  seq: number;
+  mailbox: number;
+  listeners: number;
+};
+
+/** Prints who owns a channel and where it stands. */
+export async function showChannel(id: string, { json = false }: { json?: boolean }): Promise<void> {
+  const channel = await askAdmin<ChannelStatus>(`/channels/${encodeURIComponent(id)}`);
+  if (json) return console.log(JSON.stringify(channel, undefined, 2));
+  const { shard, owner, epoch, seq, mailbox, listeners } = channel;
+  console.log(
+    table(
+      ["shard", "owner", "epoch", "seq", "mailbox", "listeners"],
+      [[shard, owner ?? "(nobody)", epoch, seq, mailbox, listeners]],
+    ),
+  );
+}

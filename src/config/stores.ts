@@ -1,0 +1,112 @@
+/** Redis, Postgres, and the secrets that every node of a cluster shares. */
+import { longEnough, matching, SECRET_LENGTH_MIN, urlOf } from "./forms.ts";
+import { parseRedisUrl, REDIS_URL_FORM } from "./redis-target.ts";
+import { optional, required, text, whole } from "./setting.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** Redis, Postgres, and the secrets that every node of a cluster shares. Field names are those of `Config`. */
+export const STORE_SETTINGS = {
+  redis: required(
+    text({
+      env: "REDIS_URL",
+      unit: "URL",
+      bound: REDIS_URL_FORM,
+      secret: true,
+      read: parseRedisUrl,
+      reason: "Redis 7 or Valkey: logs, leases, placement, buses",
+      source: "design 30",
+    }),
+  ),
+  databaseUrl: required(
+    text({
+      env: "DATABASE_URL",
+      unit: "URL",
+      bound: "postgres://user:password@host:port/database",
+      secret: true,
+      read: urlOf("postgres:", "postgresql:"),
+      reason: "Postgres 15 or newer, the primary",
+      source: "design 30",
+    }),
+  ),
+  databaseReadUrl: optional(
+    text({
+      env: "DATABASE_READ_URL",
+      unit: "URL",
+      bound: "postgres://user:password@host:port/database",
+      secret: true,
+      read: urlOf("postgres:", "postgresql:"),
+      reason: "A replica for history; empty: the primary",
+      source: "design 30",
+    }),
+  ),
+  prefix: text({
+    env: "HUBBUB_PREFIX",
+    unit: "name",
+    fallback: "hub",
+    bound: "1–32 of a–z, 0–9, _ and -",
+    read: matching(/^[a-z\d_-]{1,32}$/),
+    reason: "Begins every key and channel in Redis, so that clusters can share one",
+    source: "design 30",
+  }),
+  writeConnections: whole({
+    env: "HUBBUB_WRITE_CONNECTIONS",
+    unit: "connections",
+    fallback: 10,
+    min: 2,
+    max: 200,
+    reason:
+      "To the primary, per node: one flush at a time, the rest for facts and claims. 3 nodes stay far below Postgres's default of 100",
+    source: "chosen",
+  }),
+  readConnections: whole({
+    env: "HUBBUB_READ_CONNECTIONS",
+    unit: "connections",
+    fallback: 10,
+    min: 1,
+    max: 200,
+    reason: "For pages of history, per node",
+    source: "chosen",
+  }),
+  tokenSecret: required(
+    text({
+      env: "HUBBUB_TOKEN_SECRET",
+      unit: "text",
+      bound: `${SECRET_LENGTH_MIN} characters or more`,
+      secret: true,
+      read: longEnough,
+      reason: "Signs access tokens; the same on every node",
+      source: "RFC 7518, 3.2",
+    }),
+  ),
+  adminToken: required(
+    text({
+      env: "HUBBUB_ADMIN_TOKEN",
+      unit: "text",
+      bound: `${SECRET_LENGTH_MIN} characters or more`,
+      secret: true,
+      read: longEnough,
+      reason: "Opens the admin API on the metrics port; the same on every node",
+      source: "chosen",
+    }),
+  ),
+  accessTokenTtlMs: whole({
+    env: "HUBBUB_ACCESS_TOKEN_TTL_MS",
+    unit: "ms",
+    fallback: 15 * MINUTE_MS,
+    min: 10_000,
+    max: DAY_MS,
+    reason: "How long a token opens the door; a live socket must refresh within it",
+    source: "chosen",
+  }),
+  refreshTokenTtlMs: whole({
+    env: "HUBBUB_REFRESH_TOKEN_TTL_MS",
+    unit: "ms",
+    fallback: 30 * DAY_MS,
+    min: MINUTE_MS,
+    max: 400 * DAY_MS,
+    reason: "How long a device stays signed in without being used",
+    source: "chosen",
+  }),
+};

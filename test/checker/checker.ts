@@ -1,0 +1,90 @@
+/**
+ * Judges a recorded history, offline: row D1 (`order.ts`), D2 and D3 (`sends.ts`), D4 (`listeners.ts`). One pass; memory
+ * grows with the distinct events and the clients' channels, not with deliveries.
+ */
+import { Findings, type Kind, type Violation } from "./findings.ts";
+import type { HistoryRecord } from "./history.ts";
+import { ListenerRules } from "./listeners.ts";
+import { OrderRules } from "./order.ts";
+import { SendRules } from "./sends.ts";
+
+/** How to judge. */
+export type CheckOptions = {
+  /** Every send must have been answered for good by the end of the history. Default true. */
+  allAnswered?: boolean;
+};
+
+export type Report = {
+  /** The first 20 of each kind. */
+  violations: Violation[];
+  /** All of them, by kind. */
+  counts: Partial<Record<Kind, number>>;
+  /** How much was there to be judged: a checker that saw nothing proves nothing. */
+  seen: {
+    sends: number;
+    acks: number;
+    deliveries: number;
+    syncs: number;
+    connects: number;
+    rows: number;
+    logged: number;
+  };
+};
+
+/** Takes the records one by one, in order; `finish` gives the verdict. */
+export class Checker {
+  readonly #findings = new Findings();
+  readonly #rules: readonly { take(record: HistoryRecord): void; finish(): void }[];
+  readonly #seen: Report["seen"] = {
+    sends: 0,
+    acks: 0,
+    deliveries: 0,
+    syncs: 0,
+    connects: 0,
+    rows: 0,
+    logged: 0,
+  };
+
+  constructor({ allAnswered = true }: CheckOptions = {}) {
+    this.#rules = [
+      new OrderRules(this.#findings),
+      new SendRules(this.#findings, allAnswered),
+      new ListenerRules(this.#findings),
+    ];
+  }
+
+  take(record: HistoryRecord): void {
+    this.#count(record);
+    for (const rule of this.#rules) rule.take(record);
+  }
+
+  finish(): Report {
+    for (const rule of this.#rules) rule.finish();
+    return {
+      violations: this.#findings.violations,
+      counts: Object.fromEntries(this.#findings.counts),
+      seen: this.#seen,
+    };
+  }
+
+  #count(record: HistoryRecord): void {
+    const seen = this.#seen;
+    if (record.what === "send") seen.sends += 1;
+    else if (record.what === "ack") seen.acks += 1;
+    else if (record.what === "events") seen.deliveries += record.events.length;
+    else if (record.what === "sync") seen.syncs += 1;
+    else if (record.what === "connect") seen.connects += 1;
+    else if (record.what === "row") seen.rows += 1;
+    else if (record.what === "logged") seen.logged += 1;
+  }
+}
+
+/** Checks a whole history, from memory or from `readHistory`. */
+export async function check(
+  history: Iterable<HistoryRecord> | AsyncIterable<HistoryRecord>,
+  options: CheckOptions = {},
+): Promise<Report> {
+  const checker = new Checker(options);
+  for await (const record of history) checker.take(record);
+  return checker.finish();
+}

@@ -1,0 +1,31 @@
+/** Row A4: a node leaves in order, under load. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startCluster, type TestCluster } from "../support/cluster.ts";
+import { Chatter } from "./chatter.ts";
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await startCluster({ nodes: 3 });
+});
+afterAll(() => cluster?.stop());
+
+it("drains an owner under load without an error, and without a disconnect before its wave", async () => {
+  const chatter = await Chatter.start(cluster, { channels: 12, members: 3, everyMs: 200 });
+  chatter.talk();
+  await chatter.untilAcked(120);
+  const { node, channelIds } = await chatter.busiestOwner();
+  const drainedAtMs = performance.now();
+  await node.term();
+  expect(await node.exited).toEqual({ code: 0, signal: null });
+  await chatter.untilAcked(120);
+  const report = await chatter.judge();
+
+  const { refused, disconnects } = chatter.recorder.tally;
+  expect(Object.fromEntries(refused)).toEqual({});
+  expect(new Set(disconnects.map(({ reason }) => reason))).toEqual(new Set(["drain"]));
+  const pauseMs = chatter.longestPauseMs(channelIds, drainedAtMs);
+  console.log(
+    `owner of ${channelIds.length} channels drained: longest pause ${Math.round(pauseMs)} ms at one message per 200 ms`,
+    report.seen,
+  );
+});

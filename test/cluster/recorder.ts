@@ -1,0 +1,124 @@
+/** Clients that write down everything they see, and the history that comes of it: what the checker judges. */
+import { io } from "socket.io-client";
+import { ChatClient } from "../../bench/load/chat-client.ts";
+import type { OpenLink } from "../../bench/load/link.ts";
+import type { Observer } from "../../bench/load/observer.ts";
+import type { Person } from "../../bench/load/site.ts";
+import type { ChannelEvent } from "../../protocol/events.ts";
+import type { Durability } from "../../protocol/message.ts";
+import type { RefusalCode } from "../../protocol/refusals.ts";
+import { type EventSeen, eventSeen, type HistoryRecord } from "../checker/history.ts";
+
+/** The official client, without its own reconnection: a resume names positions that only we know. */
+export const officialLink: OpenLink = (nodeUrl, auth, on) => {
+  const socket = io(nodeUrl, { auth, reconnection: false, forceNew: true, transports: ["websocket"] });
+  socket.on("connect_error", (error: Error & { data?: unknown }) => {
+    // Refused by the server, or not reached at all.
+    if (error.data === undefined) on.closed("transport");
+    else on.refused(error.data);
+  });
+  socket.on("disconnect", (reason) => on.closed(reason));
+  socket.onAny((name: string, payload: unknown) => on.event(name, payload));
+  return {
+    emit: (name, payload, onAnswer) => void socket.emit(name, payload, onAnswer),
+    close() {
+      socket.removeAllListeners();
+      socket.offAny();
+      socket.disconnect();
+    },
+  };
+};
+
+/** What the run itself looks at, beside the history. */
+export type Tally = {
+  /** Refusals of sends, by code. */
+  refused: Map<RefusalCode, number>;
+  /** Reasons of disconnects, by client. */
+  disconnects: { client: string; reason: string; atMs: number }[];
+  /** `atMs` is monotonic. */
+  acks: { client: string; channelId: string; durability: Durability; atMs: number }[];
+  failed: string[];
+};
+
+export class Recorder {
+  readonly history: HistoryRecord[] = [];
+  readonly tally: Tally = { refused: new Map(), disconnects: [], acks: [], failed: [] };
+  /** One digest per event, however many clients saw it: all see the same object's text. */
+  readonly #digests = new Map<string, EventSeen>();
+
+  /** A client of `person`, not started. It joins its channels: their owner only invited it. */
+  client(options: {
+    name: string;
+    person: Person;
+    nodes: readonly string[];
+    firstNode: number;
+    channelIds: readonly string[];
+    durability?: Durability;
+  }): ChatClient {
+    const { name, person, durability } = options;
+    return new ChatClient({
+      ...options,
+      token: person.token,
+      enter: "channel:join",
+      openLink: officialLink,
+      observer: this.#observer(name, person.id, durability),
+    });
+  }
+
+  #observer(client: string, by: string, durability?: Durability): Observer {
+    const { history, tally } = this;
+    return {
+      connected: (node) => history.push({ what: "connect", client, node }),
+      disconnected: (reason) => {
+        history.push({ what: "disconnect", client, reason });
+        tally.disconnects.push({ client, reason, atMs: performance.now() });
+      },
+      sent: (channelId, { clientId, content, attempt }) =>
+        history.push({ what: "send", client, channelId, by, clientId, content, attempt, durability }),
+      acked: (channelId, { clientId }, { message, durability: given, duplicate }) => {
+        const { seq } = message;
+        history.push({ what: "ack", client, channelId, by, clientId, seq, durability: given, duplicate });
+        tally.acks.push({ client, channelId, durability: given, atMs: performance.now() });
+      },
+      refused: (channelId, { clientId }, { code, retry }) => {
+        history.push({ what: "refused", client, channelId, by, clientId, code, retry });
+        tally.refused.set(code, (tally.refused.get(code) ?? 0) + 1);
+      },
+      opened: (channelId, { seq, epoch }) => history.push({ what: "open", client, channelId, seq, epoch }),
+      live: ({ channelId, epoch, events }) =>
+        history.push({
+          what: "events",
+          client,
+          channelId,
+          epoch,
+          events: events.map((event) => this.#seen(channelId, event)),
+        }),
+      synced: (channelId, via, afterSeq, { events, seq, epoch, more, reset }) => {
+        const seen = events.map((event) => this.#seen(channelId, event));
+        history.push({
+          what: "sync",
+          client,
+          channelId,
+          via,
+          afterSeq,
+          events: seen,
+          seq,
+          epoch,
+          more,
+          reset,
+        });
+      },
+      behind: ({ channelId, seq, epoch }) => history.push({ what: "behind", client, channelId, seq, epoch }),
+      failed: (what, error) => tally.failed.push(`${client}: ${what}: ${JSON.stringify(error)}`),
+    };
+  }
+
+  /** Equal ones become one object: a history holds each delivery, and there are many more of these than events. */
+  #seen(channelId: string, event: ChannelEvent): EventSeen {
+    const seen = eventSeen(event);
+    const key = `${channelId} ${seen.seq} ${seen.digest}`;
+    const before = this.#digests.get(key);
+    if (before === undefined) this.#digests.set(key, seen);
+    return before ?? seen;
+  }
+}
