@@ -46,7 +46,10 @@ export interface Reign {
    * that `records` changed has moved on already. Without records: an answer that rests on what was applied before.
    */
   enter(records: readonly LogRecord[], release: () => void): void;
-  /** Runs `then` when all that was entered up to now, and found unflushed before, is in Postgres, and asks for a flush at once (rule S3). Never when fenced. */
+  /**
+   * Runs `then` when all that was entered up to now, and found unflushed before, is in Postgres, and asks for a flush at
+   * once (rule S3). Never when fenced.
+   */
   whenFlushed(then: () => void): void;
 }
 

@@ -7,8 +7,14 @@ import { Shard } from "./shard.ts";
 import { Tail, type TailOptions } from "./tail.ts";
 import type { World } from "./world.ts";
 
+export type ActorOptions = {
+  tail?: TailOptions;
+  /** How long a channel stays in memory without a command, milliseconds. */
+  idleMs?: number;
+};
+
 /** Makes the function that starts a shard's actors, for all shards of this node. */
-export function createStartActors(world: World, options: { tail?: TailOptions } = {}): StartActors {
+export function createStartActors(world: World, options: ActorOptions = {}): StartActors {
   const system = start();
   return async (reign, retained) => {
     const channels = channelsOf(retained);
@@ -16,7 +22,14 @@ export function createStartActors(world: World, options: { tail?: TailOptions } 
     const { unflushed, byChannel } = findUnflushed(retained, rows);
     const tail = new Tail(() => world.clock.nowMs(), options.tail);
     for (const record of retained) if (isEvent(record)) tail.add(record);
-    const actors = new Shard({ system, world, reign, tail, absent: new Absent(byChannel) });
+    const actors = new Shard({
+      system,
+      world,
+      reign,
+      tail,
+      absent: new Absent(byChannel),
+      idleMs: options.idleMs,
+    });
     try {
       await actors.load();
     } catch (error) {

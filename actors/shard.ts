@@ -13,7 +13,7 @@ import type { Tail } from "./tail.ts";
 import { Waiting } from "./waiting.ts";
 import type { World } from "./world.ts";
 
-/** How long a channel stays in memory without a command, milliseconds. */
+/** How long a channel stays in memory without a command unless told otherwise, milliseconds. */
 export const IDLE_MS = 300_000;
 /** How often a shard gathers its marks into the log (rule L7), and looks for who is idle and what is old, milliseconds. */
 export const MARKS_EVERY_MS = 1_000;
@@ -25,6 +25,7 @@ export type ShardOptions = {
   reign: Reign;
   tail: Tail;
   absent: Absent;
+  idleMs?: number;
 };
 
 export class Shard implements ShardActors {
@@ -37,6 +38,7 @@ export class Shard implements ShardActors {
   #channels = new Map<ChannelId, ChannelActor>();
   #sessions = new Map<UserId, SessionActor>();
   #absent: Absent;
+  #idleMs: number;
   /** Channels with marks to log. */
   #marked = new Set<ChannelActor>();
   #crashes = new Crashes();
@@ -48,11 +50,12 @@ export class Shard implements ShardActors {
   #onEmpty: (() => void)[] = [];
   #hasEnded = false;
 
-  constructor({ system, world, reign, tail, absent }: ShardOptions) {
+  constructor({ system, world, reign, tail, absent, idleMs = IDLE_MS }: ShardOptions) {
     this.#world = world;
     this.#reign = reign;
     this.#tail = tail;
     this.#absent = absent;
+    this.#idleMs = idleMs;
     this.#parent = spawn(system, (state: unknown) => state, `shard-${reign.shard}-${reign.epoch}`, {
       onCrash: (_message, _error, context) => context.resume,
     }) as Ref<never>;
@@ -228,7 +231,7 @@ export class Shard implements ShardActors {
   #sweep(): void {
     const nowMs = this.#world.timers.nowMs();
     for (const actor of [...this.#channels.values()]) {
-      const isUnused = nowMs - actor.usedAtMs >= IDLE_MS || !actor.exists();
+      const isUnused = nowMs - actor.usedAtMs >= this.#idleMs || !actor.exists();
       if (isUnused && actor.isIdle()) this.#forget(actor);
     }
     for (const actor of [...this.#sessions.values()]) {

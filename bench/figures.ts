@@ -62,5 +62,5 @@ function verdict(figure: Figure): string {
 /** Three digits that say something. */
 function rounded(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 1_000) return Math.round(value).toLocaleString("en");
-  return value.toPrecision(3).replace(/\.?0+$/, "");
+  return String(Number(value.toPrecision(3)));
 }

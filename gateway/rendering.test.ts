@@ -1,7 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { UserId } from "../protocol/ids.ts";
 import type { User } from "../protocol/users.ts";
-import { ADDRESSES_MAX, MARKUP_MAX, MENTIONS_MAX, parseText } from "./rendering.ts";
+import { ADDRESSES_MAX, MARKUP_MAX, MENTIONS_MAX, parseMarkdown, parseText } from "./rendering.ts";
 
 const user = (n: number, username: string): User => ({
   id: `01890000-0000-7000-8000-00000000000${n}` as UserId,
@@ -16,6 +17,16 @@ const LINK = 'rel="noopener nofollow ugc" target="_blank"';
 const ann = (written = "@ann") => `<span class="mention" data-user-id="${PEOPLE[0]!.id}">${written}</span>`;
 
 describe("row C4: text is rendered", () => {
+  test("the short way for plain words gives what Markdown gives", () => {
+    const unit = fc.constantFrom(...Array.from("aé字ا̀1٣ .,;!?'\"-_*@:/#>&\n\t\u00a0"));
+    fc.assert(
+      fc.property(fc.string({ unit, minLength: 1, maxLength: 12 }), (text) => {
+        expect(render(text)).toEqual(parseMarkdown(text).render(PEOPLE));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   test.each([
     ["plain", "hello", "<p>hello</p>"],
     ["two lines", "one\ntwo", "<p>one<br />\ntwo</p>"],
@@ -182,6 +193,6 @@ describe("what would take long is shown as it was written", () => {
   });
 
   test("nesting is cut, not followed", () => {
-    expect(render("> ".repeat(400) + "x").html.match(/<blockquote>/g)!.length).toBeLessThan(25);
+    expect(render(`${"> ".repeat(400)}x`).html.match(/<blockquote>/g)!.length).toBeLessThan(25);
   });
 });

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Member } from "../../protocol/channel.ts";
 import type { UserId } from "../../protocol/ids.ts";
-import { client, HandStore, HandWorld, said, user } from "../doubles.ts";
+import { client, HandWorld, said, user } from "../doubles.ts";
+import { HandStore } from "../hand-store.ts";
 import { Played } from "../playing.ts";
 import type { FactKey } from "./facts.ts";
 import { Lanes } from "./lanes.ts";

@@ -7,7 +7,7 @@ import { restRoutes } from "./rest-routes.ts";
 const page = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 
 test("docs/protocol.md has every route that is built, in order, and says which are public", () => {
-  const rows = [...page.matchAll(/^\| `((?:GET|POST|PUT|PATCH|DELETE) \/\S*)` \|.*\|([^|]*)\|$/gm)];
+  const rows = [...page.matchAll(/^\| `((?:GET|POST|PUT|PATCH|DELETE) \/\S*)` *\|.*\|([^|]*)\|$/gm)];
   const routes = restRoutes({} as RestOptions);
   expect(rows.map(([, line, isPublic]) => [line, isPublic!.trim()])).toEqual(
     routes.map((route) => [
@@ -24,7 +24,7 @@ test("docs/protocol.md says which events are not built", () => {
     event,
     (handler as unknown) === unsupported ? "unsupported" : "built",
   ]);
-  const rows = [...page.matchAll(/^\| `([a-z]+:[a-z]+)` \|[^|]*\|[^|]*\| (built|unsupported)/gm)].map(
+  const rows = [...page.matchAll(/^\| `([a-z]+:[a-z]+)` *\|[^|]*\|[^|]*\| (built|unsupported)/gm)].map(
     ([, event, state]) => [event, state],
   );
   expect(rows).toEqual(expected);

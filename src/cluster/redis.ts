@@ -20,19 +20,25 @@ const NEVER_SENT = "Stream isn't writeable";
 
 /**
  * Opens a client that fails fast: nothing is queued while disconnected (in a Redis Cluster: for no longer than a command
- * may take), nothing is sent twice, and everything unanswered is rejected when the connection closes. It reconnects for ever. A subscriber has no time-out and does not subscribe again
- * by itself: ioredis drops those promises (see `Subscription`).
+ * may take), nothing is sent twice, and everything unanswered is rejected when the connection closes. It reconnects for
+ * ever. A subscriber has no time-out and does not subscribe again by itself: ioredis drops those promises (see
+ * `Subscription`). A publisher writes all commands of a turn at once; in a Redis Cluster such a pipeline may be sent
+ * twice, so it is for what may be heard twice.
  */
-export function openRedis(address: RedisAddress, purpose: "commands" | "subscriber"): RedisClient {
+export function openRedis(
+  address: RedisAddress,
+  purpose: "commands" | "publisher" | "subscriber",
+): RedisClient {
   const common: RedisOptions = {
     connectTimeout: CONNECT_TIMEOUT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     keepAlive: 5_000,
-    ...(purpose === "commands"
-      ? { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: 2 * COMMAND_TIMEOUT_MS }
-      : { autoResubscribe: false }),
+    ...(purpose === "subscriber"
+      ? { autoResubscribe: false }
+      : { commandTimeout: COMMAND_TIMEOUT_MS, socketTimeout: 2 * COMMAND_TIMEOUT_MS }),
+    enableAutoPipelining: purpose === "publisher",
   };
   const pauseMs = (tries: number) => Math.min(20 * 2 ** Math.min(tries, 6), RECONNECT_MAX_MS);
   if (address.kind === "standalone") return new Redis(address.url, { ...common, retryStrategy: pauseMs });
@@ -41,6 +47,7 @@ export function openRedis(address: RedisAddress, purpose: "commands" | "subscrib
     // Connections to the cluster's nodes are made on demand; without the queue all but their first command fail.
     enableOfflineQueue: true,
     shardedSubscribers: purpose === "subscriber",
+    enableAutoPipelining: purpose === "publisher",
     clusterRetryStrategy: pauseMs,
     retryDelayOnFailover: 0, // else a publish whose connection closed is sent again (rule B1)
     slotsRefreshInterval: 5_000,

@@ -50,25 +50,6 @@ export const STORE_SETTINGS = {
     reason: "Begins every key and channel in Redis, so that clusters can share one",
     source: "design 30",
   }),
-  writeConnections: whole({
-    env: "HUBBUB_WRITE_CONNECTIONS",
-    unit: "connections",
-    fallback: 10,
-    min: 2,
-    max: 200,
-    reason:
-      "To the primary, per node: one flush at a time, the rest for facts and claims. 3 nodes stay far below Postgres's default of 100",
-    source: "chosen",
-  }),
-  readConnections: whole({
-    env: "HUBBUB_READ_CONNECTIONS",
-    unit: "connections",
-    fallback: 10,
-    min: 1,
-    max: 200,
-    reason: "For pages of history, per node",
-    source: "chosen",
-  }),
   tokenSecret: required(
     text({
       env: "HUBBUB_TOKEN_SECRET",

@@ -35,7 +35,7 @@ function urlAt(host: string, port: number): string {
 export function openGatewayRedis({ redis }: Config) {
   return {
     commands: openRedis(redis, "commands"),
-    publisher: openRedis(redis, "commands"),
+    publisher: openRedis(redis, "publisher"),
     subscriber: openRedis(redis, "subscriber"),
   };
 }

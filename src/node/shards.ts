@@ -32,7 +32,7 @@ export function shardsOf(parts: ShardParts): OpenShard {
     reigns: store.reigns,
     projector: store.projector,
     lease: cluster.lease,
-    startActors: createStartActors(worldOf(parts)),
+    startActors: createStartActors(worldOf(parts), { idleMs: config.actorIdleMs }),
     salvage: (_shard, records) => salvage(cluster.router, records),
     unflushed: new UnflushedBudget(config.unflushedBytes),
     replays: new Turnstile(),
