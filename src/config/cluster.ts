@@ -35,6 +35,16 @@ export const CLUSTER_SETTINGS = {
     reason: "A shard's log is trimmed to it; never what Postgres lacks",
     source: "rule L5",
   }),
+  logMemoryPercent: whole({
+    env: "HUBBUB_LOG_MEMORY_PERCENT",
+    unit: "%",
+    fallback: 60,
+    min: 5,
+    max: 90,
+    reason:
+      "Of Redis's maxmemory: when more is used, logs keep less for who comes back, never less than Postgres lacks",
+    source: "rule L5",
+  }),
   unflushedBytes: whole({
     env: "HUBBUB_UNFLUSHED_BYTES",
     unit: "bytes",

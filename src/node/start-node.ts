@@ -117,7 +117,12 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     nowMs: () => cluster.clock.nowMs(),
   });
   const gateway: Gateway = makeGateway({ config, logger, metrics, store, cluster, redis, stores, tokens });
-  const log = new RedisLog({ servers: logServers(config), prefix: config.prefix, logger });
+  const log = new RedisLog({
+    servers: logServers(config),
+    prefix: config.prefix,
+    memoryShare: config.logMemoryPercent / 100,
+    logger,
+  });
   return {
     config,
     place,

@@ -75,4 +75,14 @@ describe("how much of a log stays", () => {
     retention.note([1, 11], 900, 200_001);
     expect(retention.droppable(200_001, [1, 12])).toEqual([1, 9]);
   });
+
+  it("rule L5: while the server is short of memory, half of what is left goes at each trim; never what must stay", () => {
+    const retention = new Retention({ keepForMs: 600_000, keepBytes: 1_000_000 });
+    for (let n = 1; n <= 8; n++) retention.note([1, n], 100, n * 20_000);
+    expect(retention.droppable(200_000, [1, 9], true)).toEqual([1, 4]);
+    expect(retention.droppable(200_000, [1, 3], true)).toEqual([1, 2]);
+    retention.trimmed([1, 4]);
+    expect(retention.droppable(200_000, [1, 9], true)).toEqual([1, 6]);
+    expect(retention.droppable(200_000, [1, 9])).toBeUndefined();
+  });
 });

@@ -36,6 +36,8 @@ export interface LogLink {
   readonly server: ServerIdentity;
   /** False once the connection has ended. */
   readonly alive: boolean;
+  /** The server holds more than the logs may let it hold (rule L5): what stays only for the window's sake is to go. */
+  readonly isPressed: boolean;
   /**
    * Appends to a log that exists. `compose` is asked at the end of this event-loop turn, when all appends of the node's
    * shards go out together, so that what the turn still decides rides along; not asked when the link has ended by then.

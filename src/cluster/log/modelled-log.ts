@@ -159,6 +159,7 @@ export class ModelledLogStore implements LogStore {
 
 class ModelledLink implements LogLink {
   readonly server: ServerIdentity;
+  readonly isPressed = false;
   alive = true;
   #redis: ModelledRedis;
   #onEnd: () => void;

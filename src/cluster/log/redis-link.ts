@@ -32,10 +32,12 @@ const CONNECTION: RedisOptions = {
 };
 
 export type RedisLinkOptions = {
-  /** Where the server is, and how to enter: `host`, `port`, `path`, `tls`, `username`, `password`, `sentinels`, `name` … */
+  /** Where the server is, and how to enter: `host`, `port`, `path`, `tls`, `username`, `password` … */
   redis: RedisOptions;
   /** Of all keys: `hub`. */
   prefix: string;
+  /** Part of the server's `maxmemory`, 0 to 1, above which the link is pressed. A server without one never is. */
+  memoryShare: number;
   onEnd: (link: RedisLink) => void;
   /** The cluster serves this slot elsewhere. */
   onMoved: () => void;
@@ -50,6 +52,7 @@ export class RedisLink implements LogLink {
   #options: RedisLinkOptions;
   #server: ServerIdentity | undefined;
   #alive = true;
+  #isPressed = false;
   /** Appends of this turn. */
   #waiting: Waiting[] = [];
   #probe: NodeJS.Timeout | undefined;
@@ -71,12 +74,16 @@ export class RedisLink implements LogLink {
       link.close();
       throw error;
     }
-    link.#probe = setInterval(() => link.#look(), PROBE_INTERVAL_MS);
+    link.#probe = setInterval(() => void link.#look(), PROBE_INTERVAL_MS);
     return link;
   }
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  get isPressed(): boolean {
+    return this.#isPressed;
   }
 
   get server(): ServerIdentity {
@@ -97,15 +104,16 @@ export class RedisLink implements LogLink {
   }
 
   /** A server that was demoted and promoted again behind a standing connection may hold another history. */
-  #look(): void {
-    this.identify().then(
-      (server) => {
-        if (!sameServer(server, this.server)) this.close();
-      },
-      (error) => {
-        if (!(error instanceof LogAway)) throw error; // silence ends the connection by itself
-      },
-    );
+  async #look(): Promise<void> {
+    try {
+      if (!sameServer(await this.identify(), this.server)) return this.close();
+      const memory = await this.#read(() => this.#redis.info("memory"));
+      const bytes = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(memory)?.[1] ?? 0);
+      const [used, max] = [bytes("used_memory"), bytes("maxmemory")];
+      this.#isPressed = max > 0 && used > max * this.#options.memoryShare;
+    } catch (error) {
+      if (!(error instanceof LogAway)) throw error; // silence ends the connection by itself
+    }
   }
 
   append(shard: number, compose: () => LogEntry | undefined, done: (outcome: AppendOutcome) => void): void {

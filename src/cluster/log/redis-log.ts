@@ -1,13 +1,14 @@
-/** The shard logs of a standalone Redis, of the master that Sentinel names, or of a Redis Cluster. */
+/** The shard logs of a standalone Redis or of a Redis Cluster. */
 import type { ClusterNode, ClusterOptions, RedisOptions } from "ioredis";
 import type { Logger } from "pino";
 import { type Address, ClusterSlots } from "./cluster-slots.ts";
 import type { LogLink, LogStore } from "./log-store.ts";
 import { logKey, RedisLink } from "./redis-link.ts";
+import { LOG_MEMORY_SHARE } from "./retention.ts";
 import { RETRY_FIRST_MS, RETRY_LONGEST_MS } from "./timers.ts";
 
 /**
- * Where the logs are. `single`: one server (`host`, `port` or `path`), or `sentinels` and `name`. `cluster`: nodes to
+ * Where the logs are. `single`: one server (`host`, `port` or `path`). `cluster`: nodes to
  * start from; `redis` says how to enter each (`username`, `password`, `tls`), `natMap` how to reach it.
  */
 export type LogServers =
@@ -18,6 +19,8 @@ export type RedisLogOptions = {
   servers: LogServers;
   /** Of all keys: `hub`. */
   prefix: string;
+  /** See `RedisLinkOptions`; default `LOG_MEMORY_SHARE`. */
+  memoryShare?: number;
   logger: Logger;
 };
 
@@ -81,11 +84,12 @@ export class RedisLog implements LogStore {
   }
 
   async #connect(address: Address, line: Line): Promise<void> {
-    const { prefix, logger } = this.#options;
+    const { prefix, logger, memoryShare = LOG_MEMORY_SHARE } = this.#options;
     try {
       const link = await RedisLink.open({
         redis: this.#redisAt(address),
         prefix,
+        memoryShare,
         onEnd: (ended) => this.#ended(address, line, ended),
         onMoved: () => this.#slots?.refresh(),
         onError: (error) => logger.debug({ address, reason: error.message }, "log connection"),
@@ -122,10 +126,7 @@ export class RedisLog implements LogStore {
   #redisAt(address: Address): RedisOptions {
     const { servers } = this.#options;
     if (servers.kind === "cluster") return { ...servers.redis, ...this.#slots!.endpoint(address) };
-    const { redis } = servers;
-    return "sentinels" in redis && redis.sentinels
-      ? { ...redis, role: "master", failoverDetector: true }
-      : redis;
+    return servers.redis;
   }
 
   /** Servers that hold no slot any more are left. */

@@ -208,11 +208,13 @@ export class ShardReign implements Reign {
 
   async #trimNow(): Promise<void> {
     const link = this.#verifier.current();
+    if (link === undefined) return;
     const upTo = this.#retention.droppable(
       this.#options.timers.nowMs(),
       this.#flushing.oldestNeeded() ?? this.#history.newest.id,
+      link.isPressed,
     );
-    if (link === undefined || upTo === undefined) return;
+    if (upTo === undefined) return;
     try {
       await link.trim(this.shard, upTo);
       this.#retention.trimmed(upTo);
