@@ -1,7 +1,6 @@
 /** What the log holds and Postgres may lack of channels that are not in memory. */
 import type { ChannelId } from "../protocol/ids.ts";
-import type { Unflushed } from "./channel/activation.ts";
-import { covers, type Mark } from "./channel/marks.ts";
+import { type Flushed, lacking, type Unflushed } from "./channel/activation.ts";
 
 const NOTHING: Unflushed = { events: [], marks: [] };
 
@@ -29,17 +28,8 @@ export class Absent {
     if (unflushed.events.length + unflushed.marks.length > 0) this.#byChannel.set(id, unflushed);
   }
 
-  /** Postgres has the channel's events up to `seq`. */
-  flushed(seq: number, id: ChannelId): void {
-    const { events, marks } = this.take(id);
-    this.keep(id, { events: events.filter(({ event }) => event.seq > seq), marks });
-  }
-
-  markFlushed(mark: Mark, id: ChannelId): void {
-    const { events, marks } = this.take(id);
-    this.keep(id, {
-      events,
-      marks: marks.filter((kept) => kept.userId !== mark.userId || !covers(mark, kept)),
-    });
+  /** Postgres has taken this of the channel. */
+  flushed(id: ChannelId, flushed: Flushed): void {
+    this.keep(id, lacking(this.take(id), flushed));
   }
 }

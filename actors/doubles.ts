@@ -103,11 +103,13 @@ export class HandWorld implements World {
   rejected = 0;
   /** Unix and monotonic milliseconds at once. */
   time = 1_700_000_000_000;
+  /** Unix time is so far ahead of `time`, milliseconds. */
+  skewMs = 0;
   #timers = new Set<{ everyMs: number; nextMs: number; run: () => void }>();
   /** Spaces' actors, as far as channels ask them. */
   askSpace: (spaceId: ChannelId, command: ChannelCommand) => Promise<Answer> = async () => ({ ok: true });
 
-  readonly clock = { nowMs: () => this.time };
+  readonly clock = { nowMs: () => this.time + this.skewMs };
   readonly timers = {
     nowMs: () => this.time,
     every: (everyMs: number, run: () => void) => {

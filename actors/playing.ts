@@ -7,11 +7,12 @@ import { assert } from "../src/lib/assert.ts";
 import { dmId } from "../src/lib/dm-id.ts";
 import { type Decision, sendKey } from "./channel/decision.ts";
 import { type FactKey, factName, learnLookup, learnSpaceMember } from "./channel/facts.ts";
-import { applyMark } from "./channel/marks.ts";
+import { applyMark, settleMark, takeMarks } from "./channel/marks.ts";
 import { learnMember } from "./channel/members.ts";
 import { apply, type ChannelState, decide, restore, settle } from "./channel/state.ts";
 import type { ChannelCommand } from "./commands.ts";
 import { channel, client, said, user } from "./doubles.ts";
+import { HandStore } from "./hand-store.ts";
 import type { EventRecord } from "./ports.ts";
 
 /** What the answers of commands hold, as tests read them. */
@@ -23,13 +24,15 @@ export type Said = Answer<Record<string, never>> & {
 export const SPACE = channel(900);
 
 export class Played {
-  readonly state: ChannelState;
+  state: ChannelState;
   readonly log: EventRecord[] = [];
   /** Roles in the space; absent: no member of it. */
   readonly inSpace = new Map<UserId, Role>();
   nowMs = 1_700_000_000_000;
   #sends = new Map<string, { message: Message; sentHash: string }>();
   #lastClient = 0;
+  #store = new HandStore();
+  #stored = 0;
 
   constructor(id: ChannelId = channel(1), reign = 1) {
     this.state = restore(id, reign, undefined, { at: (_id, seq) => this.log[seq - 1] });
@@ -79,8 +82,18 @@ export class Played {
 
   /** Postgres has everything so far. */
   flush(): void {
+    const marks = takeMarks(this.state, Number.POSITIVE_INFINITY);
+    this.#store.project([...this.log.slice(this.#stored), ...marks]);
+    this.#stored = this.log.length;
     settle(this.state, this.state.fold.seq);
-    this.state.marks = undefined;
+    for (const { mark } of marks) settleMark(this.state, mark);
+  }
+
+  /** Out of memory and back again: all that is known from here on comes from Postgres, fact by fact. */
+  forget(): void {
+    this.flush();
+    const { id, reign, recent } = this.state;
+    this.state = restore(id, reign, this.#store.rows.get(id), recent);
   }
 
   /** Brings a person in, in a role, by the owner's hand. */
@@ -112,6 +125,6 @@ export class Played {
     else if (key.fact === "ordinal") {
       const upTo = this.log.filter(({ event }) => event.type === "message:new" && event.seq <= key.seq);
       learnLookup(facts, factName(key), upTo.length);
-    } else learnMember(members, key.userId, undefined);
+    } else learnMember(members, key.userId, this.#store.members.get(`${this.state.id}.${key.userId}`));
   }
 }

@@ -30,6 +30,11 @@ describe("rule A1: what a new owner finds", () => {
     expect(findUnflushed(retained, rows([1, 1])).unflushed).toEqual([retained[3], retained[4]]);
   });
 
+  it("holds nothing of a reign whose place a later one has taken, in the row as well", () => {
+    const retained = [event(1, 1), event(1, 2), event(1, 3), event(1, 2, 4)];
+    expect(findUnflushed(retained, rows([1, 2])).unflushed).toEqual([]);
+  });
+
   it("of marks is only what no later one covers (rule L7)", () => {
     const retained = [
       mark(1, 1, 3),

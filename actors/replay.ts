@@ -34,10 +34,10 @@ export function findUnflushed(
   };
   for (const record of retained.filter(isEvent)) {
     const { channelId, event } = record;
+    const later = byChannel.get(channelId)?.events ?? [];
+    while (later.length > 0 && later.at(-1)!.event.seq >= event.seq) kept.delete(later.pop()!);
     if (event.seq <= (rows.get(channelId)?.[0] ?? 0)) continue;
-    const { events } = of(channelId);
-    while (events.length > 0 && events.at(-1)!.event.seq >= event.seq) kept.delete(events.pop()!);
-    events.push(record);
+    of(channelId).events.push(record);
     kept.add(record);
   }
   for (const record of uncovered(retained)) {

@@ -9,7 +9,7 @@ import type { World } from "./world.ts";
 
 export type ActorOptions = {
   tail?: TailOptions;
-  /** How long a channel stays in memory without a command, milliseconds. */
+  /** How long a channel stays in memory without a command, and until the sweep after it, milliseconds. Default: `IDLE_MS`. */
   idleMs?: number;
 };
 

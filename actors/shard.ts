@@ -4,7 +4,9 @@ import type { Position } from "../protocol/channel.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { type Refused, refused } from "../protocol/refusals.ts";
 import type { Absent } from "./absent.ts";
-import { ChannelActor, type ChannelHost } from "./channel/actor.ts";
+import { ChannelActor } from "./channel/actor.ts";
+import type { ChannelHost } from "./channel/host.ts";
+import { MARKS_AT_ONCE_MAX, type Mark } from "./channel/marks.ts";
 import type { ChannelCommand, SessionCommand } from "./commands.ts";
 import { Crashes } from "./crashes.ts";
 import { isEvent, type LogRecord, type Reign, type Reply, type ShardActors, StoreAway } from "./ports.ts";
@@ -41,6 +43,7 @@ export class Shard implements ShardActors {
   #idleMs: number;
   /** Channels with marks to log. */
   #marked = new Set<ChannelActor>();
+  #areMarksAtGate = false;
   #crashes = new Crashes();
   #waiting = new Waiting();
   #load = 0;
@@ -78,7 +81,7 @@ export class Shard implements ShardActors {
       crashed: ({ id }, error) => void this.#crashed("session", id, error),
       turned: () => this.#checkEmpty(),
     };
-    this.#timers.push(world.timers.every(MARKS_EVERY_MS, () => reign.hasRoom() && this.#logMarks()));
+    this.#timers.push(world.timers.every(MARKS_EVERY_MS, () => this.#logMarks()));
     this.#timers.push(world.timers.every(SWEEP_EVERY_MS, () => this.#sweep()));
   }
 
@@ -99,7 +102,9 @@ export class Shard implements ShardActors {
 
   askUser(userId: UserId, command: SessionCommand, reply: Reply): void {
     const ask = this.#admit(command, reply);
-    if (ask && !this.#session(userId).offer(ask)) this.#reject(ask.reply);
+    if (ask === undefined) return;
+    if (this.#crashes.isClosed(userId, ask.sinceMs)) this.#answer(ask.reply, refused("unavailable"));
+    else if (!this.#session(userId).offer(ask)) this.#reject(ask.reply);
   }
 
   async heads(channelIds: readonly ChannelId[]): Promise<Map<ChannelId, Position>> {
@@ -116,13 +121,18 @@ export class Shard implements ShardActors {
   }
 
   flushed(records: readonly LogRecord[]): void {
-    const upTo = new Map<ChannelId, number>();
+    const byChannel = new Map<ChannelId, { seq: number; marks: Mark[] }>();
     for (const record of records) {
-      if (isEvent(record))
-        upTo.set(record.channelId, Math.max(record.event.seq, upTo.get(record.channelId) ?? 0));
-      else (this.#channels.get(record.channelId) ?? this.#absent).markFlushed(record.mark, record.channelId);
+      const flushed = byChannel.get(record.channelId) ?? { seq: 0, marks: [] };
+      byChannel.set(record.channelId, flushed);
+      if (isEvent(record)) flushed.seq = Math.max(flushed.seq, record.event.seq);
+      else flushed.marks.push(record.mark);
     }
-    for (const [id, seq] of upTo) (this.#channels.get(id) ?? this.#absent).flushed(seq, id);
+    for (const [id, flushed] of byChannel) {
+      const actor = this.#channels.get(id);
+      if (actor) actor.flushed(flushed);
+      else this.#absent.flushed(id, flushed);
+    }
   }
 
   async close(): Promise<void> {
@@ -223,9 +233,21 @@ export class Shard implements ShardActors {
     for (const ask of actor.takeUndecided()) this.#answer(ask.reply, refused("moved"));
   }
 
+  /** Gathered marks enter the log, so many at a time; the others follow as soon as these are confirmed. */
   #logMarks(): void {
-    for (const actor of this.#marked) actor.logMarks();
-    this.#marked.clear();
+    if (this.#areMarksAtGate || !this.#reign.hasRoom()) return;
+    let room = MARKS_AT_ONCE_MAX;
+    for (const actor of this.#marked) {
+      room -= actor.logMarks(room);
+      if (room === 0) break;
+      this.#marked.delete(actor);
+    }
+    if (this.#marked.size === 0) return;
+    this.#areMarksAtGate = true;
+    this.#reign.enter([], () => {
+      this.#areMarksAtGate = false;
+      this.#logMarks();
+    });
   }
 
   #sweep(): void {
@@ -249,7 +271,7 @@ export class Shard implements ShardActors {
 
   #checkEmpty(): void {
     if (this.#refusal === undefined || !this.#isEmpty()) return;
-    this.#logMarks();
+    for (const actor of this.#marked) actor.logAllMarks();
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 }

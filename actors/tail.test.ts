@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ChannelId } from "../protocol/ids.ts";
-import { channel, user } from "./doubles.ts";
+import { channel, client, said, user } from "./doubles.ts";
+import { Played } from "./playing.ts";
 import type { EventRecord } from "./ports.ts";
 import { Tail, type TailOptions } from "./tail.ts";
 
@@ -45,6 +46,15 @@ describe("the resume window", () => {
       [1, 2, 3],
     ]);
     expect(tail.bytes).toBeLessThanOrEqual(4_000);
+  });
+
+  it("weighs what people may make large: text, metadata, mentions", () => {
+    const tail = open();
+    const message = { ...said(client(1), "x".repeat(500)), metadata: { note: "y".repeat(1_000) } };
+    const played = Played.of("group", user(1));
+    played.do({ type: "send", by: user(1), message, attempt: 1 });
+    tail.add(played.log.at(-1)!);
+    expect(tail.bytes).toBeGreaterThan(800 + 2 * 500 + 1_000);
   });
 
   it("answers nothing that is older than it may be, trimmed or not", () => {

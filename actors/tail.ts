@@ -4,6 +4,7 @@
  */
 import type { Position } from "../protocol/channel.ts";
 import type { ChannelId } from "../protocol/ids.ts";
+import type { Message } from "../protocol/message.ts";
 import { assert } from "../src/lib/assert.ts";
 import type { Recent } from "./channel/history.ts";
 import type { EventRecord } from "./ports.ts";
@@ -19,6 +20,9 @@ const ORDER_SLACK = 1_024;
 
 /** What an event weighs beside its text, bytes: measured as heap per message event of 200 characters, less the text. */
 const EVENT_BYTES = 800;
+/** The same of a mention, with the id that it names, and of an entry of metadata, less its text. */
+const MENTION_BYTES = 120;
+const METADATA_ENTRY_BYTES = 80;
 
 export type TailOptions = { eventsMax?: number; ageMaxMs?: number; bytesMax?: number };
 
@@ -150,8 +154,13 @@ class ChannelTail {
 }
 
 function bytesOf({ event }: EventRecord): number {
-  return (
-    EVENT_BYTES +
-    (event.type === "message:new" ? event.message.content.length + event.message.html.length : 0)
-  );
+  return EVENT_BYTES + (event.type === "message:new" ? messageBytes(event.message) : 0);
+}
+
+/** Of what people may make large. */
+function messageBytes({ content, html, mentions, metadata }: Message): number {
+  let bytes = content.length + html.length + mentions.length * MENTION_BYTES;
+  for (const [key, value] of Object.entries(metadata))
+    bytes += METADATA_ENTRY_BYTES + key.length + (typeof value === "string" ? value.length : 0);
+  return bytes;
 }

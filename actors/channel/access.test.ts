@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ChannelKind, Role } from "../../protocol/channel.ts";
 import { user } from "../doubles.ts";
 import { Played, SPACE } from "../playing.ts";
+import { learnSpaceMember } from "./facts.ts";
 
 const owner = user(1);
 const ada = user(2);
@@ -136,6 +137,28 @@ describe("rule E1: the space's word", () => {
     played.nowMs += 1;
     expect(code(played.say(ada))).toBe("not_a_member");
     expect(code(played.do({ type: "open", by: ada }))).toBe("not_a_member");
+  });
+
+  it("bans from all its channels who is banned there", () => {
+    const played = Played.of("topic", owner);
+    played.admit(owner, ada);
+    learnSpaceMember(played.state.facts, ada, {
+      member: {
+        userId: ada,
+        role: "member",
+        status: "removed",
+        bannedUntilMs: played.nowMs + 500,
+        joinedAtMs: 0,
+      },
+      isSpace: true,
+      askedAtMs: played.nowMs,
+    });
+    expect(played.say(ada).error).toMatchObject({ code: "banned", retryAfterMs: 500 });
+    for (const command of [
+      { type: "open", by: ada },
+      { type: "join", by: ada },
+    ] as const)
+      expect(code(played.do(command))).toBe("banned");
   });
 
   it("keeps the space's guests out, unless they are invited", () => {

@@ -1,26 +1,66 @@
 /** Bringing a channel into memory: the log first, its row second (rule A1). */
-import type { ChannelId } from "../../protocol/ids.ts";
-import type { ChannelFacts, EventRecord } from "../ports.ts";
-import type { Recent } from "./history.ts";
-import type { Mark } from "./marks.ts";
-import { type ChannelState, replay, restore } from "./state.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import { type ChannelFacts, type EventRecord, StoreAway } from "../ports.ts";
+import type { Tail } from "../tail.ts";
+import { beyond, type Mark } from "./marks.ts";
+import { apply, type ChannelState, replay, restore } from "./state.ts";
 
 /** What the log holds of a channel and Postgres may lack, oldest first. */
 export type Unflushed = { events: readonly EventRecord[]; marks: readonly Mark[] };
 
+/** What Postgres has taken of a channel: events up to `seq`, and marks. */
+export type Flushed = { seq: number; marks: readonly Mark[] };
+export const NOTHING_FLUSHED: Flushed = { seq: 0, marks: [] };
+
+/** One after the other. */
+export function flushedBoth(before: Flushed, after: Flushed): Flushed {
+  return { seq: Math.max(before.seq, after.seq), marks: [...before.marks, ...after.marks] };
+}
+
+/** What Postgres lacks still, of what it lacked before. */
+export function lacking({ events, marks }: Unflushed, flushed: Flushed): Unflushed {
+  const taken = new Map<UserId, Mark>();
+  for (const mark of flushed.marks) taken.set(mark.userId, greatest(taken.get(mark.userId), mark));
+  return {
+    events: events.filter(({ event }) => event.seq > flushed.seq),
+    marks: marks.flatMap((mark) => {
+      const mine = taken.get(mark.userId);
+      return (mine ? beyond(mark, mine) : mark) ?? [];
+    }),
+  };
+}
+
+/** As Postgres takes marks: each sort the greatest. */
+function greatest(before: Mark | undefined, mark: Mark): Mark {
+  const { delivered = 0, read = 0 } = before ?? {};
+  return {
+    userId: mark.userId,
+    delivered: Math.max(delivered, mark.delivered ?? 0),
+    read: Math.max(read, mark.read ?? 0),
+  };
+}
+
 /**
  * The channel's state for this reign. `unflushed` is what the log held before this call: what reached Postgres meanwhile is in
- * the row as well, and is skipped. Rejects with `StoreAway`; with a broken promise where log and row do not fit together.
+ * the row as well, and is skipped. Where the row is behind what this reign has confirmed (Postgres went back, rule P1, or could
+ * not store an event, rule J2), the resume window goes on from it: no place in a channel is given twice. Rejects with
+ * `StoreAway`, also where the window does not reach; with a broken promise where log and row do not fit together.
  */
 export async function activate(
   id: ChannelId,
   reign: number,
   unflushed: Unflushed,
   facts: ChannelFacts,
-  recent: Recent,
+  tail: Tail,
 ): Promise<ChannelState> {
   const row = await facts.channel(id);
-  const state = restore(id, reign, row, recent);
+  const state = restore(id, reign, row, tail);
   replay(state, unflushed.events, unflushed.marks);
+  const [confirmedSeq] = tail.head(id) ?? [0];
+  while (state.fold.seq < confirmedSeq) {
+    const record = tail.at(id, state.fold.seq + 1);
+    if (record === undefined) throw new StoreAway(`${id} is beyond ${state.fold.seq}, where Postgres is`);
+    apply(state, record);
+  }
   return state;
 }

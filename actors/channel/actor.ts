@@ -2,47 +2,29 @@
  * The channel actor: take, decide, apply, enter the gate, release. It knows nothing of chat; `state.ts` does. The state moves
  * on at once; what anyone hears of it waits until it is in the log (rule G1).
  */
-import type { Ref } from "nact";
 import type { Position } from "../../protocol/channel.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import { refused } from "../../protocol/refusals.ts";
 import { assert } from "../../src/lib/assert.ts";
-import type { ChannelCommand } from "../commands.ts";
 import { Mailbox, type MailboxOwner } from "../mailbox.ts";
-import type { LogRecord, Reign, Reply } from "../ports.ts";
+import type { LogRecord, Reply } from "../ports.ts";
 import { StoreAway } from "../ports.ts";
-import type { Tail } from "../tail.ts";
-import type { World } from "../world.ts";
-import { activate, type Unflushed } from "./activation.ts";
+import {
+  activate,
+  type Flushed,
+  flushedBoth,
+  lacking,
+  NOTHING_FLUSHED,
+  type Unflushed,
+} from "./activation.ts";
 import type { Decision } from "./decision.ts";
 import type { FactKey } from "./facts.ts";
+import type { ChannelAsk, ChannelHost } from "./host.ts";
 import { Lanes, laneOf } from "./lanes.ts";
-import { applyMark, type Mark, settleMark, takeMarks } from "./marks.ts";
+import { applyMark, MARKS_AT_ONCE_MAX, settleMark, takeMarks } from "./marks.ts";
 import { evictMembers } from "./members.ts";
 import { apply, type ChannelState, decide, isSettled, settle } from "./state.ts";
-
-/** A command and whoever waits for its answer. */
-export type ChannelAsk = { command: ChannelCommand; reply: Reply; sinceMs: number };
-
-/** The shard around its channel actors: one for all of them. */
-export interface ChannelHost {
-  readonly world: World;
-  readonly reign: Reign;
-  readonly tail: Tail;
-  /** The shard's supervisor. */
-  readonly parent: Ref<never>;
-  /** It threw; true: it threw too often and is to stay closed (rule P5). Must not throw. */
-  crashed(actor: ChannelActor, error: unknown): boolean;
-  /** It could not be brought into memory: forget it, but for what Postgres may lack of it. */
-  gone(actor: ChannelActor, unflushed: Unflushed): void;
-  /** After each turn. */
-  turned(actor: ChannelActor): void;
-  /** It has marks to log within a second. */
-  marked(actor: ChannelActor): void;
-  /** An event was decided for so many members. */
-  heard(members: number): void;
-}
 
 export class ChannelActor implements MailboxOwner<ChannelAsk> {
   readonly id: ChannelId;
@@ -61,8 +43,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
   /** Answers and records at the gate. */
   #atGate = 0;
   /** What Postgres took while the state was not in memory. */
-  #flushedSeq = 0;
-  #flushedMarks: Mark[] = [];
+  #flushedMeanwhile = NOTHING_FLUSHED;
   #hasEnded = false;
 
   /** It takes commands at once, and keeps them until `load` has brought it into memory. */
@@ -95,34 +76,43 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     return this.#state !== undefined && this.depth === 0 && this.#atGate === 0 && isSettled(this.#state);
   }
 
-  /** Postgres has the channel's events up to `seq`. */
-  flushed(seq: number): void {
-    if (this.#state === undefined) this.#flushedSeq = Math.max(this.#flushedSeq, seq);
+  /** Postgres has taken this of the channel. */
+  flushed(flushed: Flushed): void {
+    const state = this.#state;
+    if (state === undefined) this.#flushedMeanwhile = flushedBoth(this.#flushedMeanwhile, flushed);
     else {
-      settle(this.#state, seq);
-      evictMembers(
-        this.#state.members,
-        this.#state.flushedSeq,
-        (userId) => this.#lanes?.isFetching(userId) ?? false,
-      );
+      settle(state, flushed.seq);
+      for (const mark of flushed.marks) settleMark(state, mark);
+      evictMembers(state, (userId) => this.#lanes?.isFetching(userId) ?? false);
     }
   }
 
-  markFlushed(mark: Mark): void {
-    if (this.#state === undefined) this.#flushedMarks.push(mark);
-    else settleMark(this.#state, mark);
+  /** Puts marks that were gathered into the log (rule L7), at most `max`; answers how many. */
+  logMarks(max: number): number {
+    const marks = this.#state && !this.#hasEnded ? takeMarks(this.#state, max) : [];
+    if (marks.length > 0) this.#enter(marks, () => undefined);
+    return marks.length;
   }
 
-  /** Puts the marks that were gathered into the log (rule L7). */
-  logMarks(): void {
-    if (this.#state && !this.#hasEnded) this.#enter(takeMarks(this.#state), () => undefined);
+  /** All of them, in as many entries as they need. */
+  logAllMarks(): void {
+    while (this.logMarks(MARKS_AT_ONCE_MAX) > 0);
   }
 
-  /** Takes out what cannot be decided without waiting for others: the shard is leaving. */
+  /**
+   * Takes out what cannot be decided without waiting for others: the shard is leaving. Commands behind such a one of the same
+   * author go with it, in order.
+   */
   takeUndecided(): ChannelAsk[] {
-    const waiting = this.#lanes?.takeAll() ?? [];
+    const undecided = this.#lanes?.takeAll() ?? [];
     this.#mailbox.setAside = 0;
-    return this.#state === undefined ? [...waiting, ...this.#mailbox.takeAll()] : waiting;
+    if (this.#state !== undefined && undecided.length === 0) return undecided;
+    const authors = new Set(undecided.map(({ command }) => laneOf(command)));
+    for (const ask of this.#mailbox.takeAll()) {
+      if (this.#state === undefined || authors.has(laneOf(ask.command))) undecided.push(ask);
+      else this.#mailbox.offer(ask);
+    }
+    return undecided;
   }
 
   /** Out of memory, for whatever reason: nothing happens here any more. */
@@ -145,7 +135,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
       if (this.#hasEnded) return error;
       if (!(error instanceof StoreAway)) this.#host.crashed(this, error);
       this.#giveUpAll();
-      this.#host.gone(this, unflushed);
+      this.#host.gone(this, lacking(unflushed, this.#flushedMeanwhile));
       return error;
     }
   }
@@ -154,9 +144,8 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     this.#state = state;
     this.#enteredSeq = state.fold.seq;
     this.confirmed = [state.fold.seq, state.fold.epoch];
-    settle(state, Math.min(this.#flushedSeq, state.fold.seq));
-    for (const mark of this.#flushedMarks) settleMark(state, mark);
-    this.#flushedMarks = [];
+    this.flushed(this.#flushedMeanwhile);
+    this.#flushedMeanwhile = NOTHING_FLUSHED;
     this.#mailbox.open();
   }
 
@@ -210,7 +199,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     for (const mark of marks) applyMark(state, mark);
     // Marks that come with events are logged with them; others are gathered.
     const records: readonly LogRecord[] =
-      events.length > 0 && marks.length > 0 ? [...events, ...takeMarks(state)] : events;
+      events.length > 0 && marks.length > 0 ? [...events, ...takeMarks(state, MARKS_AT_ONCE_MAX)] : events;
     const enteredMs = timers.nowMs();
     const last = events.at(-1);
     this.#enter(records, () => {
@@ -278,7 +267,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
 
   /** What entered the gate and Postgres lacks. */
   #dropState(state: ChannelState): Unflushed {
-    this.logMarks();
+    this.logAllMarks();
     this.#state = undefined;
     this.#lanes = undefined;
     const events = state.unflushed.filter(({ event }) => event.seq <= this.#enteredSeq);

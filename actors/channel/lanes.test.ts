@@ -6,6 +6,7 @@ import { HandStore } from "../hand-store.ts";
 import { Played } from "../playing.ts";
 import type { FactKey } from "./facts.ts";
 import { Lanes } from "./lanes.ts";
+import { applyMark } from "./marks.ts";
 import { evictMembers, knownMember, learnMember, MEMBERS_MAX } from "./members.ts";
 import { apply, type ChannelState, restore, settle } from "./state.ts";
 
@@ -88,11 +89,38 @@ describe("rule A2: a fetch during which its fact changes", () => {
     happens({ role: "moderator" });
     settle(state, state.fold.seq);
     for (let n = 0; n < MEMBERS_MAX; n++) learnMember(state.members, user(100 + n), undefined);
-    evictMembers(state.members, state.flushedSeq, (userId) => lanes.isFetching(userId));
+    evictMembers(state, (userId) => lanes.isFetching(userId));
     store.letGo();
     await turn();
     expect(knownMember(state.members, bob)?.member?.role).toBe("moderator");
     expect(state.members.byUser.size).toBeLessThanOrEqual(MEMBERS_MAX);
+  });
+});
+
+describe("rule A2: the members in memory", () => {
+  it("are bounded beside those of whom Postgres lacks something, and the newest stay", () => {
+    for (let n = 0; n < 2 * MEMBERS_MAX; n++) applyMark(state, { userId: user(10_000 + n), delivered: 1 });
+    for (let n = 0; n < 2 * MEMBERS_MAX; n++) {
+      learnMember(state.members, user(20_000 + n), undefined);
+      evictMembers(state, () => false);
+      expect(knownMember(state.members, user(20_000 + n))).toBeDefined();
+    }
+    expect(state.members.byUser.size).toBe(3 * MEMBERS_MAX);
+    for (const [, mark] of state.marks!.toLog) expect(state.members.byUser.has(mark.userId)).toBe(true);
+  });
+
+  it("are not all looked at whenever one more comes, however many must stay", () => {
+    let looks = 0;
+    for (let n = 0; n < 5 * MEMBERS_MAX; n++) {
+      applyMark(state, { userId: user(10_000 + n), delivered: 1 });
+      const facts = state.members.byUser.get(user(10_000 + n))!;
+      Object.defineProperty(facts, "touchedSeq", { get: () => ++looks * 0 });
+    }
+    for (let n = 0; n < 2 * MEMBERS_MAX; n++) {
+      learnMember(state.members, user(20_000 + n), undefined);
+      evictMembers(state, () => false);
+    }
+    expect(looks).toBeLessThan(12 * MEMBERS_MAX);
   });
 });
 

@@ -152,7 +152,7 @@ export class Lanes<A> {
         const row = await facts.member(state.id, key.userId);
         return () => {
           learnMember(state.members, key.userId, row);
-          evictMembers(state.members, state.flushedSeq, (userId) => this.isFetching(userId));
+          evictMembers(state, (userId) => this.isFetching(userId));
         };
       }
       case "sent": {

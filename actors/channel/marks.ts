@@ -9,6 +9,9 @@ import { eventAt } from "./history.ts";
 import { touched } from "./members.ts";
 import type { ChannelState } from "./state.ts";
 
+/** Marks that go into the log at once: a quarter of what may wait at the gate (rule L4), so that messages find room beside them. */
+export const MARKS_AT_ONCE_MAX = 250;
+
 export type Mark = MarkRecord["mark"];
 
 /** One per member, the greatest. */
@@ -80,27 +83,42 @@ function merge(marks: Map<UserId, Mark>, mark: Mark): void {
   marks.set(mark.userId, { ...marks.get(mark.userId), ...mark });
 }
 
-/** Takes out what was gathered, as records for the log. */
-export function takeMarks(state: ChannelState): MarkRecord[] {
+/** Takes out what was gathered, at most `max`, as records for the log. */
+export function takeMarks(state: ChannelState, max: number): MarkRecord[] {
   if (state.marks === undefined) return [];
   const { toLog, toFlush } = state.marks;
-  const marks = [...toLog.values()];
-  for (const mark of marks) merge(toFlush, mark);
-  toLog.clear();
-  return marks.map((mark) => ({ channelId: state.id, mark }));
+  const taken: MarkRecord[] = [];
+  for (const [userId, mark] of toLog) {
+    if (taken.length === max) break;
+    toLog.delete(userId);
+    merge(toFlush, mark);
+    taken.push({ channelId: state.id, mark });
+  }
+  return taken;
 }
 
-/** Does Postgres, having `flushed`, have `mark` of the same member as well? */
-export function covers(flushed: Mark, mark: Mark): boolean {
-  return (flushed.read ?? 0) >= (mark.read ?? 0) && (flushed.delivered ?? 0) >= (mark.delivered ?? 0);
+/** What of `mark` goes beyond `flushed`, of the same member; undefined: nothing. */
+export function beyond(
+  { userId, delivered = 0, read = 0, readCount }: Mark,
+  flushed: Mark,
+): Mark | undefined {
+  const isDeliveredBeyond = delivered > (flushed.delivered ?? 0);
+  const isReadBeyond = read > (flushed.read ?? 0);
+  if (!isDeliveredBeyond && !isReadBeyond) return undefined;
+  return { userId, ...(isDeliveredBeyond && { delivered }), ...(isReadBeyond && { read, readCount }) };
 }
 
-/** Postgres has this mark; a greater one that it lacks stays. */
+/** Postgres has this mark. What it lacks of the same member stays: a greater one, or the other of delivered and read. */
 export function settleMark(state: ChannelState, flushed: Mark): void {
   const { userId } = flushed;
   const waiting = state.marks?.toFlush.get(userId);
-  if (state.marks === undefined || waiting === undefined || !covers(flushed, waiting)) return;
+  if (state.marks === undefined || waiting === undefined) return;
   const { toLog, toFlush } = state.marks;
+  const lacking = beyond(waiting, flushed);
+  if (lacking) {
+    toFlush.set(userId, lacking);
+    return;
+  }
   toFlush.delete(userId);
   const facts = state.members.byUser.get(userId);
   if (facts && !toLog.has(userId)) facts.marked = false;

@@ -5,8 +5,9 @@
 import type { Member } from "../../protocol/channel.ts";
 import type { ClientId, UserId } from "../../protocol/ids.ts";
 import type { MemberRow } from "../ports.ts";
+import type { ChannelState } from "./state.ts";
 
-/** Members kept per channel, those that must stay apart. Chosen: what talks within minutes, at about 0.5 KB each. */
+/** Members kept per channel beside those of whom Postgres lacks something. Chosen: what talks within minutes, at about 0.5 KB each. */
 export const MEMBERS_MAX = 1_000;
 
 export type MemberFacts = {
@@ -90,20 +91,27 @@ export function greater(a: ClientId | undefined, b: ClientId | undefined): Clien
 
 /**
  * Forgets the least recently touched beyond `MEMBERS_MAX`, those apart that Postgres lacks something of and those that
- * `isFetched` says are being fetched: what their fetch brings may be older than what is known here.
+ * `isFetched` says are being fetched: what their fetch brings may be older than what is known here. Who must stay is put
+ * behind the others, so that the next call does not find them first again.
  */
 export function evictMembers(
-  members: Members,
-  flushedSeq: number,
+  { members, unflushed, marks, flushedSeq }: Evicting,
   isFetched: (userId: UserId) => boolean,
 ): void {
-  let surplus = members.byUser.size - MEMBERS_MAX;
-  if (surplus <= 0) return;
+  // Each event and each mark that Postgres lacks holds one member at most.
+  const heldMax = unflushed.length + (marks ? marks.toLog.size + marks.toFlush.size : 0);
+  let surplus = members.byUser.size - MEMBERS_MAX - heldMax;
+  let unseen = members.byUser.size;
   for (const [userId, facts] of members.byUser) {
-    if (surplus <= 0) break;
-    if (facts.touchedSeq > flushedSeq || facts.marked || isFetched(userId)) continue;
+    if (surplus <= 0 || unseen-- === 0) break;
     members.byUser.delete(userId);
+    if (facts.touchedSeq > flushedSeq || facts.marked || isFetched(userId)) {
+      members.byUser.set(userId, facts);
+      continue;
+    }
     members.complete = false;
     surplus--;
   }
 }
+
+type Evicting = Pick<ChannelState, "members" | "unflushed" | "marks" | "flushedSeq">;

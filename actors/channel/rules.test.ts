@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Member } from "../../protocol/channel.ts";
-import { user } from "../doubles.ts";
+import { client, said, user } from "../doubles.ts";
 import { Played } from "../playing.ts";
 import { apply } from "./state.ts";
 
@@ -96,6 +96,43 @@ describe("row C2: mutes and bans", () => {
     impose(played, { status: "removed", bannedUntilMs: null });
     played.nowMs += 1e12;
     expect(played.do({ type: "join", by: ada }).error?.code).toBe("banned");
+  });
+});
+
+describe("an archived channel", () => {
+  function archived(): Played {
+    const played = groupOfThree();
+    played.say(ada, "before");
+    played.do({ type: "invite", by: owner, userId: user(8) });
+    const { id, reign, fold, lastAtMs } = played.state;
+    const channel = { ...fold.channel!, archived: true };
+    const event = {
+      type: "channel:archived" as const,
+      seq: fold.seq + 1,
+      atMs: lastAtMs,
+      by: owner,
+      channel,
+    };
+    apply(played.state, { channelId: id, epoch: reign, event });
+    return played;
+  }
+
+  it("takes in no message and nobody, and answers a resend all the same (rule S1)", () => {
+    const played = archived();
+    for (const by of [owner, ada]) expect(played.say(by).error?.code).toBe("archived");
+    expect(played.do({ type: "invite", by: owner, userId: user(9) }).error?.code).toBe("archived");
+    expect(played.do({ type: "join", by: user(8) }).error?.code).toBe("archived");
+    const again = { type: "send", by: ada, attempt: 2, message: said(client(1), "before") } as const;
+    expect(played.do(again)).toMatchObject({ ok: true, duplicate: true });
+  });
+
+  it("can be read, marked, and left", () => {
+    const played = archived();
+    expect(played.do({ type: "open", by: ada })).toMatchObject({ ok: true, channel: { archived: true } });
+    expect(played.do({ type: "sync", by: ada, afterSeq: played.state.fold.seq, limit: 9 }).ok).toBe(true);
+    expect(played.do({ type: "mark", by: bob, read: 1_000 })).toMatchObject({ unread: 0 });
+    expect(played.do({ type: "join", by: bob }).ok).toBe(true);
+    expect(played.do({ type: "leave", by: bob }).ok).toBe(true);
   });
 });
 
@@ -222,58 +259,5 @@ describe("rules E6, L7: marks", () => {
     expect(played.do({ type: "mark", by: ada, read: 0 }).unread).toBe(0);
     played.admit(owner, user(9));
     expect(played.do({ type: "mark", by: user(9), delivered: 1 }).unread).toBe(0);
-  });
-});
-
-describe("rule I1: sync", () => {
-  const sync = (played: Played, afterSeq: number, epoch?: number, limit = 500) =>
-    played.do({ type: "sync", by: owner, afterSeq, epoch, limit }) as never as {
-      events: { seq: number }[];
-      seq: number;
-      epoch: number;
-      more: boolean;
-      reset?: boolean;
-    };
-  const seqs = (answer: { events: { seq: number }[] }) => answer.events.map(({ seq }) => seq);
-
-  function written(): Played {
-    const played = Played.of("group", owner);
-    for (let n = 0; n < 4; n++) played.say(owner);
-    return played;
-  }
-
-  it("answers what follows the position, and says where that ends", () => {
-    const played = written();
-    expect(seqs(sync(played, 4))).toEqual([5, 6]);
-    expect(sync(played, 4, 1)).toMatchObject({ seq: 6, epoch: 1, more: false });
-    expect(sync(played, 1, 1, 2)).toMatchObject({ seq: 3, more: true });
-    expect(sync(played, 6, 1)).toEqual({ ok: true, events: [], seq: 6, epoch: 1, more: false });
-    expect(seqs(sync(played, 0, 0))).toEqual([1, 2, 3, 4, 5, 6]);
-  });
-
-  it("resets beyond the head, on another history, and outside the window", () => {
-    const played = written();
-    const reset = { ok: true, events: [], seq: 6, epoch: 1, more: false, reset: true };
-    expect(sync(played, 7)).toEqual(reset);
-    expect(sync(played, 3, 2)).toEqual(reset);
-    played.flush();
-    Object.assign(played, {
-      state: {
-        ...played.state,
-        recent: { at: (_id: unknown, seq: number) => (seq > 4 ? played.log[seq - 1] : undefined) },
-      },
-    });
-    expect(sync(played, 3)).toEqual(reset);
-    expect(seqs(sync(played, 4))).toEqual([5, 6]);
-  });
-
-  it("answers events of one reign at a time", () => {
-    const played = written();
-    Object.assign(played, { state: { ...played.state, reign: 5 } });
-    played.say(owner);
-    expect(sync(played, 4, 1)).toMatchObject({ seq: 6, epoch: 1, more: true });
-    expect(sync(played, 6, 1)).toMatchObject({ seq: 7, epoch: 5, more: false });
-    expect(sync(played, 6, 5)).toMatchObject({ reset: true, seq: 7, epoch: 5 });
-    expect(sync(played, 7, 5)).toMatchObject({ events: [], seq: 7, epoch: 5 });
   });
 });

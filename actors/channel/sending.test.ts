@@ -59,6 +59,7 @@ describe("rule S1: sending once", () => {
       duplicate: true,
       durability: "persisted",
     });
+    expect(played.do(send(ada, 2, { attempt }))).toMatchObject({ duplicate: true, message: { seq: 4 } });
     expect(played.log).toHaveLength(4);
   });
 
@@ -135,7 +136,7 @@ describe("forms that are not offered", () => {
   });
 });
 
-describe("row C3: the dm of two people", () => {
+describe("row C3, rule E2: the dm of two people", () => {
   const id = dmId<ChannelId>(ada, bob);
 
   it("is made by its first message", () => {
