@@ -1,4 +1,5 @@
 /** Who may connect: judged before a client is in the namespace, refused with a `connect_error` whose `data` is the refusal. */
+import type { Logger } from "pino";
 import type { Server, Socket } from "socket.io";
 import type { UserId } from "../protocol/ids.ts";
 import { type Refusal, refusal } from "../protocol/refusals.ts";
@@ -22,6 +23,7 @@ export type AdmissionOptions = {
   /** How many proxies in front add to `X-Forwarded-For`; 0: nobody is believed. */
   trustedProxies: number;
   count(result: string): void;
+  log: Logger;
 };
 
 /** Puts the judge in front of the default namespace. `admitted` is called in the turn in which the socket is let through. */
@@ -40,15 +42,22 @@ export function installAdmission(
       return;
     }
     claimed.add(socket.conn);
-    void judge(socket, options).then((verdict) => {
-      options.count("token" in verdict ? "accepted" : verdict.code);
-      if ("token" in verdict) {
-        admitted.set(socket, verdict);
-        return next();
-      }
-      claimed.delete(socket.conn);
-      next(Object.assign(new Error(verdict.message), { data: verdict }));
-    });
+    const failed = (error: unknown): Refusal => {
+      // The outermost edge: whatever failed, the client is answered and the node goes on.
+      options.log.error({ err: error }, "handshake failed");
+      return refusal("unavailable", { message: "Something went wrong on this server; connect again." });
+    };
+    void judge(socket, options)
+      .catch(failed)
+      .then((verdict) => {
+        options.count("token" in verdict ? "accepted" : verdict.code);
+        if ("token" in verdict) {
+          admitted.set(socket, verdict);
+          return next();
+        }
+        claimed.delete(socket.conn);
+        next(Object.assign(new Error(verdict.message), { data: verdict }));
+      });
   });
 }
 

@@ -46,6 +46,19 @@ describe("the broadcaster", () => {
     expect(frames.length).toBeLessThan(40);
   });
 
+  it("gathers also when bringing one frame to everyone takes longer than a window", () => {
+    const slow = createBroadcaster({
+      nowMs: () => Date.now(),
+      emit: ({ epoch, events }) => {
+        frames.push({ atMs: Date.now(), seqs: events.map(({ seq }) => seq), epoch });
+        vi.advanceTimersByTime(WINDOW_MIN_MS + 5);
+      },
+    });
+    for (const seq of [1, 2, 3]) slow.publish(channelId, 1, [event(seq)]);
+    vi.advanceTimersByTime(WINDOW_MIN_MS);
+    expect(frames.map(({ seqs }) => seqs)).toEqual([[1], [2, 3]]);
+  });
+
   it("sends slow talk without delay", () => {
     for (let seq = 1; seq <= 20; seq++) {
       broadcaster.publish(channelId, 1, [event(seq)]);

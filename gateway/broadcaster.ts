@@ -22,7 +22,8 @@ type Window = {
   /** Events since it opened. */
   count: number;
   pending: { epoch: number; events: ChannelEvent[]; bytes: number } | undefined;
-  timer: NodeJS.Timeout;
+  /** None before the frame that opened it is out. */
+  timer: NodeJS.Timeout | undefined;
 };
 
 export type BroadcasterOptions = {
@@ -43,10 +44,14 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
   };
 
   const open = (channelId: ChannelId, lengthMs: number): Window => {
-    const timer = setTimeout(() => close(channelId), lengthMs);
-    const window: Window = { lengthMs, openedAtMs: nowMs(), count: 0, pending: undefined, timer };
+    const window: Window = { lengthMs, openedAtMs: nowMs(), count: 0, pending: undefined, timer: undefined };
     windows.set(channelId, window);
     return window;
+  };
+
+  /** Counted from the end of a frame's way out: a fan-out that is longer than the window must leave time to gather. */
+  const run = (channelId: ChannelId, window: Window) => {
+    window.timer = setTimeout(() => close(channelId), window.lengthMs);
   };
 
   /** The end of a window that stayed empty ends the gathering; another is followed by one as long as its rate wants. */
@@ -56,8 +61,9 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
     if (window.count === 0) return;
     const perSecond = (window.count * 1_000) / Math.max(1, nowMs() - window.openedAtMs);
     const wanted = Math.min(WINDOW_MAX_MS, Math.max(WINDOW_MIN_MS, perSecond * WINDOW_MS_PER_RATE));
-    open(channelId, Math.round((window.lengthMs + wanted) / 2));
+    const next = open(channelId, Math.round((window.lengthMs + wanted) / 2));
     send(channelId, window);
+    run(channelId, next);
   };
 
   const gather = (channelId: ChannelId, window: Window, epoch: number, event: ChannelEvent) => {
@@ -80,6 +86,7 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
       // Nobody waits for the first; it does not count as one that a window gathered.
       window.count = 0;
       send(channelId, window);
+      run(channelId, window);
     },
     flush() {
       for (const [channelId, window] of windows) {

@@ -16,11 +16,12 @@ import { createBroadcaster, WINDOW_MAX_MS } from "./broadcaster.ts";
 import { closeConnection } from "./closing.ts";
 import { Connections } from "./connections.ts";
 import { type DrainOptions, drainConnections } from "./draining.ts";
+import { guardEngine } from "./engine-guard.ts";
 import { type GatewayMeter, gatewayMeter } from "./gateway-meter.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { createDispatch } from "./handlers/dispatch.ts";
-import { BudgetedOutlet } from "./outlet.ts";
-import { createRates, type Rates } from "./rates.ts";
+import { BudgetedOutlet, CUT_FACTOR } from "./outlet.ts";
+import { createRates, packetsPerSecond, type Rates } from "./rates.ts";
 import { Revocations } from "./revocation.ts";
 import { Rooms } from "./rooms/rooms.ts";
 import type { Taken } from "./routes/rest-options.ts";
@@ -34,6 +35,8 @@ const RINGS_MAX_BYTES = 134_217_728;
 const SLOW_CLIENT_BYTES = 262_144;
 /** Over its budget for so long, a connection is ended: TCP gives up after minutes only. Chosen. */
 const SLOW_CUT_MS = 15_000;
+/** More than anyone has devices and tabs; each change of them tells the session actor of all. Chosen. */
+const CONNECTIONS_PER_USER = 1_000;
 /** Told to clients where rates are off: the schema wants a number. */
 const UNLIMITED = 1_000_000;
 /** Accounts that were seen to exist: a dm of many messages asks once. One that is deleted is believed in for a minute. */
@@ -99,6 +102,7 @@ export function createGateway(given: GatewayOptions): Gateway {
     accepts: () => accepts,
   };
   const sessions = serve(options, shared);
+  let guard: { close(): void } | undefined;
   return {
     broadcaster,
     hearing,
@@ -109,6 +113,7 @@ export function createGateway(given: GatewayOptions): Gateway {
       attachments.start();
       io.attach(httpServer);
       shortenFarewells(io);
+      guard = guardConnections(io, connections, options);
     },
     revoke: (userId, atMs) => revocations.revoke(userId, atMs),
     isRevoked: (token) => revocations.isRevoked(token),
@@ -126,7 +131,7 @@ export function createGateway(given: GatewayOptions): Gateway {
     async close() {
       accepts = false;
       broadcaster.flush();
-      for (const part of [sessions, revocations, attachments, rooms, outlet, hearing]) part.close();
+      for (const part of [sessions, revocations, attachments, rooms, outlet, hearing, guard]) part?.close();
       for (const { socket } of [...connections.all()]) socket.disconnect(true);
       await io.of("/").adapter.close();
       subscriptions.close();
@@ -163,6 +168,22 @@ function createRooms(options: GatewayOptions, connections: Connections, meter: G
     if (room) rooms.subscribed(room as ChannelId);
   });
   return { rooms, outlet, subscriptions };
+}
+
+function guardConnections(
+  io: Server,
+  connections: Connections,
+  { slowClientBytes = SLOW_CLIENT_BYTES, rates, metrics }: GatewayOptions,
+): { close(): void } {
+  return guardEngine(io, {
+    backlogMaxBytes: slowClientBytes * CUT_FACTOR,
+    packetsPerSecond: packetsPerSecond(rates),
+    cut(lane, reason) {
+      const connection = [...connections.all()].find((each) => each.lane === lane);
+      if (connection) closeConnection(connection, { reason });
+      else metrics.disconnects.inc({ reason });
+    },
+  });
 }
 
 function createRevocations(options: GatewayOptions, connections: Connections): Revocations {
@@ -202,7 +223,7 @@ function serve(options: GatewayOptions, shared: Shared): { close(): void } {
   const count = (result: string) => metrics.connects.inc({ result });
   installAdmission(
     io,
-    { verifyToken, isRevoked, rates, accepts: shared.accepts, trustedProxies, count },
+    { verifyToken, isRevoked, rates, accepts: shared.accepts, trustedProxies, count, log },
     admitted,
   );
   const userExists = knownUsers(accounts);
@@ -212,8 +233,19 @@ function serve(options: GatewayOptions, shared: Shared): { close(): void } {
     metrics,
     log,
   });
+  const { connectionsPerUser = CONNECTIONS_PER_USER } = options;
   const ready = { router, rooms, meter, memberships, node, heartbeatMs, limits: limitsOf(options) };
-  return serveSessions({ ...shared, admitted, clock, ready, dispatch, isRevoked, metrics, log });
+  return serveSessions({
+    ...shared,
+    admitted,
+    clock,
+    ready,
+    dispatch,
+    isRevoked,
+    connectionsPerUser,
+    metrics,
+    log,
+  });
 }
 
 function limitsOf({ rates }: GatewayOptions): Limits {

@@ -1,4 +1,5 @@
 /** Test doubles of the gateway's ports: channels in memory that answer as their actors would, and record what they were asked. */
+import { type Logger, pino } from "pino";
 import { v7 as uuidv7 } from "uuid";
 import type { ChannelCommand, Opened, SessionCommand } from "../actors/commands.ts";
 import type { Router } from "../actors/ports.ts";
@@ -12,6 +13,13 @@ import type { Membership, Memberships } from "./ports.ts";
 
 export const newUser = () => uuidv7() as UserId;
 export const newChannel = () => uuidv7() as ChannelId;
+
+/** A logger that keeps the messages of what it was told at `level` or above; `error` is what an operator is woken for. */
+export function recordingLogger(level: "warn" | "error" = "error"): { logger: Logger; said: string[] } {
+  const said: string[] = [];
+  const write = (line: string) => void said.push((JSON.parse(line) as { msg: string }).msg);
+  return { logger: pino({ level }, { write }), said };
+}
 
 type Logged = { epoch: number; event: ChannelEvent };
 /** One channel: its log, who is in it, and the reign that decides. */

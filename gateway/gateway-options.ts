@@ -41,6 +41,8 @@ export type GatewayOptions = {
   slowClientBytes?: number;
   /** Milliseconds over that budget until it is ended. Default 15,000. */
   slowCutMs?: number;
+  /** Connections of one user on this node; one more takes the place of the oldest. Default 1,000. */
+  connectionsPerUser?: number;
   metrics: Metrics;
   logger: Logger;
 };

@@ -1,75 +1,114 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { v7 as uuidv7 } from "uuid";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ChannelId } from "../protocol/ids.ts";
+import * as z from "zod";
+import type { ChannelId, UserId } from "../protocol/ids.ts";
+import type { RefusalCode } from "../protocol/refusals.ts";
 import { REQUESTS, type RequestName } from "../protocol/requests.ts";
-import { PACKET_BYTES_MAX } from "../protocol/session.ts";
 import {
   type Client,
   createStage,
+  openClient,
   type Stage,
   type StagedGateway,
   tokenOf,
 } from "../test/support/gateway-stage.ts";
 import { freshPrefix, sharedRedisUrl } from "../test/support/servers.ts";
-import { newUser } from "./doubles.ts";
+import { newChannel, newUser, recordingLogger } from "./doubles.ts";
 import { SAMPLES } from "./handlers/samples.ts";
 
 let stage: Stage;
 let gateway: StagedGateway;
+let userId: UserId;
 let client: Client;
+const { logger, said: errors } = recordingLogger();
 beforeEach(async () => {
   stage = await createStage(sharedRedisUrl(), freshPrefix());
-  gateway = await stage.addGateway();
-  client = await stage.client(gateway, newUser());
+  gateway = await stage.addGateway({ logger });
+  userId = newUser();
+  client = await stage.client(gateway, userId);
 });
-afterEach(() => stage.close());
+afterEach(async () => {
+  // Whatever a client sent: nobody is woken for it.
+  expect(errors.splice(0)).toEqual([]);
+  await stage.close();
+});
 
 const events = Object.keys(REQUESTS) as RequestName[];
-const NOT_BUILT = new Set<RequestName>([
-  "message:edit",
-  "message:delete",
-  "message:pin",
-  "message:unpin",
-  "reaction:add",
-  "reaction:remove",
-  "channel:update",
-  "member:update",
-  "member:remove",
-  "typing:start",
-  "typing:stop",
-  "presence:update",
-  "presence:watch",
-  "presence:unwatch",
-]);
+const CHANNEL = SAMPLES["channel:open"].channelId as ChannelId;
+
+/**
+ * What each event answers to someone who is in no channel: where the channel is not there, and where they are no member of
+ * it. A new event does not compile without its row.
+ */
+const TO_STRANGERS: Record<RequestName, { notThere: RefusalCode | "ok"; notMember: RefusalCode | "ok" }> = {
+  "message:send": { notThere: "not_found", notMember: "not_a_member" },
+  "message:edit": { notThere: "unsupported", notMember: "unsupported" },
+  "message:delete": { notThere: "unsupported", notMember: "unsupported" },
+  "message:pin": { notThere: "unsupported", notMember: "unsupported" },
+  "message:unpin": { notThere: "unsupported", notMember: "unsupported" },
+  "reaction:add": { notThere: "unsupported", notMember: "unsupported" },
+  "reaction:remove": { notThere: "unsupported", notMember: "unsupported" },
+  "channel:join": { notThere: "not_found", notMember: "ok" },
+  "channel:open": { notThere: "not_found", notMember: "not_a_member" },
+  "channel:close": { notThere: "ok", notMember: "ok" },
+  "channel:leave": { notThere: "not_found", notMember: "not_a_member" },
+  "channel:sync": { notThere: "not_found", notMember: "not_a_member" },
+  "channel:read": { notThere: "not_found", notMember: "not_a_member" },
+  "channel:delivered": { notThere: "not_found", notMember: "not_a_member" },
+  "channel:update": { notThere: "unsupported", notMember: "unsupported" },
+  "member:invite": { notThere: "not_found", notMember: "not_a_member" },
+  "member:update": { notThere: "unsupported", notMember: "unsupported" },
+  "member:remove": { notThere: "unsupported", notMember: "unsupported" },
+  "typing:start": { notThere: "unsupported", notMember: "unsupported" },
+  "typing:stop": { notThere: "unsupported", notMember: "unsupported" },
+  "presence:update": { notThere: "unsupported", notMember: "unsupported" },
+  "presence:watch": { notThere: "unsupported", notMember: "unsupported" },
+  "presence:unwatch": { notThere: "unsupported", notMember: "unsupported" },
+  "session:resume": { notThere: "ok", notMember: "ok" },
+  "health:check": { notThere: "ok", notMember: "ok" },
+};
+
+/** Every field of an event's schema, those that may be left out among them. */
+function fieldsOf(event: RequestName): string[] {
+  const schema = z.toJSONSchema(REQUESTS[event].request, { io: "input" });
+  const forms = (schema.anyOf ?? [schema]) as { properties?: object }[];
+  return [...new Set(forms.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+}
 
 /** What breaks a request, whatever it is. */
 function brokenFormsOf(event: RequestName): [why: string, args: unknown[]][] {
   const sample = SAMPLES[event];
-  const replaced = (value: unknown) =>
-    Object.keys(sample).map((field): unknown[] => [{ ...sample, [field]: value }]);
-  const missing = Object.keys(sample).map((field): unknown[] => [{ ...sample, [field]: undefined }]);
+  const wrong: [why: string, value: unknown][] = [
+    ["an object", { $ne: { $gt: 1 } }],
+    ["a number", -1.5],
+    ["a text with NUL", "a\u0000"],
+    ["a text too long", "x".repeat(17_000)],
+    ["a lone surrogate", "\ud800"],
+  ];
+  const replaced = fieldsOf(event).flatMap((field) =>
+    wrong.map(([why, value]): [string, unknown[]] => [`${field}: ${why}`, [{ ...sample, [field]: value }]]),
+  );
+  const missing = Object.keys(sample).map((field): [string, unknown[]] => [
+    `${field} is missing`,
+    [{ ...sample, [field]: undefined }],
+  ]);
   return [
     ["an unknown field", [{ ...sample, hat: "green" }]],
-    ["__proto__", [JSON.parse(`{ "__proto__": { "admin": true } }`)]],
+    ["__proto__", [JSON.parse(`{ ${JSON.stringify(sample).slice(1, -1) || `"x": 1`}, "__proto__": {} }`)]],
     ["null", [null]],
     ["a text", ["text"]],
     ["a list", [[sample]]],
     ["no argument", []],
     ["two arguments", [sample, sample]],
-    ...replaced({ $ne: 1 }).map((args): [string, unknown[]] => ["an object for a value", args]),
-    ...replaced(-1.5).map((args): [string, unknown[]] => ["a number for a value", args]),
-    ...replaced("\u0000".repeat(5_000)).map((args): [string, unknown[]] => [
-      "a text too long, of NULs",
-      args,
-    ]),
-    ...replaced("\ud800").map((args): [string, unknown[]] => ["a lone surrogate", args]),
-    ...missing.map((args): [string, unknown[]] => ["a missing field", args]),
+    ["an acknowledgement that is no function", [sample, "function"]],
+    ...replaced,
+    ...missing,
   ];
 }
 
-describe("bad requests", () => {
-  it.each(events)("%s: refused as malformed, nobody is asked, the connection stays", async (event) => {
+describe("every event of the table", () => {
+  it.each(events)("%s: unknown field, wrong type, too large: malformed, nobody is asked", async (event) => {
     for (const [why, args] of brokenFormsOf(event)) {
       const answer = await client.socket.timeout(5_000).emitWithAck(event, ...args);
       expect([why, answer]).toMatchObject([why, { ok: false, error: { code: "malformed", retry: "never" } }]);
@@ -81,12 +120,49 @@ describe("bad requests", () => {
   });
 
   it.each(events)(
+    "%s: not there, not a member: the refusal of the owner, and no place in the room",
+    async (event) => {
+      const codeOf = async () => {
+        const answer = (await client.ask(event, SAMPLES[event])) as { ok: boolean; error?: { code: string } };
+        return answer.ok ? "ok" : answer.error?.code;
+      };
+      const { notThere, notMember } = TO_STRANGERS[event];
+      expect(await codeOf()).toBe(notThere);
+      stage.channels.create(CHANNEL, []);
+      expect(await codeOf()).toBe(notMember);
+      expect(gateway.listeners(CHANNEL)).toBe(event === "channel:join" ? 1 : 0);
+    },
+  );
+
+  it.each(events)(
+    "%s: behind a bad, expired or revoked token, nobody is asked and nothing is answered",
+    async (event) => {
+      await gateway.revoke(userId, Date.now());
+      for (const token of ["x", tokenOf(userId, 0, 1), tokenOf(userId, 1)]) {
+        const socket = new WebSocket(
+          `${gateway.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`,
+        );
+        const said: string[] = [];
+        socket.addEventListener("message", ({ data }) => {
+          said.push(String(data));
+          if (String(data).startsWith("44")) socket.send(`420${JSON.stringify([event, SAMPLES[event]])}`);
+        });
+        await once(socket as never, "open");
+        socket.send(`40${JSON.stringify({ token })}`);
+        await once(socket as never, "close");
+        expect(said.at(-1)).toContain(`"code":"unauthenticated"`);
+      }
+      expect(stage.channels.trace).toEqual([]);
+    },
+  );
+
+  it.each(events)(
     "%s: the answer of a good request has the shape that the protocol promises",
     async (event) => {
-      const channelId = SAMPLES["channel:open"].channelId as ChannelId;
-      stage.channels.create(channelId, [client.said[0]!.payload.userId as never]);
+      stage.channels.create(CHANNEL, [userId]);
       const answer = await client.ask(event, SAMPLES[event]);
-      if (NOT_BUILT.has(event)) expect(answer).toMatchObject({ ok: false, error: { code: "unsupported" } });
+      if (TO_STRANGERS[event].notThere === "unsupported")
+        expect(answer).toMatchObject({ ok: false, error: { code: "unsupported" } });
       else expect(answer).toMatchObject({ ok: true, ...REQUESTS[event].answer.parse(answer) });
     },
   );
@@ -97,158 +173,85 @@ describe("bad requests", () => {
     client.socket.emit(event);
     expect(await client.ask("health:check", {})).toMatchObject({ ok: true });
   });
-
-  it.each(["channel:join", "channel:open", "channel:leave", "channel:sync", "channel:read"] as const)(
-    "%s: not there, or not a member",
-    async (event) => {
-      expect(await client.ask(event, SAMPLES[event])).toMatchObject({
-        ok: false,
-        error: { code: "not_found" },
-      });
-      stage.channels.create(SAMPLES[event].channelId as ChannelId, []);
-      if (event === "channel:join") return;
-      expect(await client.ask(event, SAMPLES[event])).toMatchObject({
-        ok: false,
-        error: { code: "not_a_member" },
-      });
-      expect(gateway.listeners(SAMPLES[event].channelId as ChannelId)).toBe(0);
-    },
-  );
-
-  it.each(["__proto__", "constructor", "toString", "error", "message", "ping", ""])(
-    "unknown event %j: unsupported, and the connection stays",
-    async (event) => {
-      expect(await client.ask(event, {})).toMatchObject({ ok: false, error: { code: "unsupported" } });
-      client.socket.emit(event);
-      expect(await client.ask("health:check", {})).toMatchObject({ ok: true });
-    },
-  );
 });
 
-/** A text of JSON with `levels` of lists. */
-const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
-
-/** Sends Engine.IO packets of one's own making; resolves with the WebSocket's close code. */
-async function closeCodeOf(
-  ...packets: (string | Uint8Array<ArrayBuffer>)[]
-): Promise<{ code: number; said: string[] }> {
-  const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
-  const said: string[] = [];
-  socket.addEventListener("message", ({ data }) => {
-    said.push(String(data));
-    if (String(data).startsWith("40")) for (const packet of packets) socket.send(packet);
-  });
-  await once(socket as never, "open");
-  socket.send(`40${JSON.stringify({ token: tokenOf(newUser()) })}`);
-  const [{ code }] = (await once(socket as never, "close")) as [{ code: number }];
-  return { code, said };
-}
-
-describe("packets that break the protocol end their own connection, and nothing else", () => {
-  it.each<[string, (string | Uint8Array<ArrayBuffer>)[]]>([
-    ["binary where none is announced", [new Uint8Array([1, 2, 3])]],
-    ["a binary event", [`451-["health:check",{"_placeholder":true,"num":0}]`, new Uint8Array(10)]],
-    [
-      "a binary event, its attachment missing",
-      [`451-["health:check",{"_placeholder":true,"num":0}]`, `42["health:check",{}]`],
-    ],
-    ["a thousand attachments", [`451000-["health:check"]`]],
-    [
-      "a placeholder beyond its attachments",
-      [`451-["health:check",{"_placeholder":true,"num":7}]`, new Uint8Array(1)],
-    ],
-    ["a deep argument", [`42["health:check",${deep(1_000)}]`]],
-    ["an argument as deep as a packet can be", [`420["health:check",${deep(32_000)}]`]],
-    ["a deep binary event", [`451-["health:check",${deep(30_000)}]`, new Uint8Array(1)]],
-    ["no JSON", ["42{{{"]],
-    ["an unknown packet type", ["49"]],
-    ["a reserved event", [`42["disconnecting"]`]],
-    ["an event without a name", ["42[]"]],
-    ["a second CONNECT", [`40${JSON.stringify({ token: "x" })}`]],
-    ["an Engine.IO packet of no type", ["x"]],
-  ])("%s", async (_why, packets) => {
-    const { code } = await closeCodeOf(...packets);
-    expect(code).toBeGreaterThanOrEqual(1000);
+it.each(["__proto__", "constructor", "toString", "error", "message", "ping", ""])(
+  "unknown event %j: unsupported, and the connection stays",
+  async (event) => {
+    expect(await client.ask(event, {})).toMatchObject({ ok: false, error: { code: "unsupported" } });
+    client.socket.emit(event);
     expect(await client.ask("health:check", {})).toMatchObject({ ok: true });
-  });
+  },
+);
 
-  it("a packet over 64 KiB: 1009, message too big", async () => {
-    expect((await closeCodeOf(`42["message:send","${"x".repeat(PACKET_BYTES_MAX)}"]`)).code).toBe(1009);
-  });
-
-  it("is told why, where it can be", async () => {
-    const { said } = await closeCodeOf(`42["health:check",${deep(100)}]`);
-    expect(said).toContain(`42["session:closing",{"reason":"policy"}]`);
-  });
-
-  it("bytes of no protocol at all", async () => {
-    const { port } = new URL(gateway.url);
-    for (const bytes of [
-      "\0".repeat(100_000),
-      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n\r\n",
-    ]) {
-      const tcp = connect(Number(port), "127.0.0.1")
-        .on("error", () => {})
-        .resume();
-      tcp.end(bytes);
-      await new Promise((resolve) => tcp.once("close", resolve));
-    }
-    expect(await client.ask("health:check", {})).toMatchObject({ ok: true });
-  });
-
-  it("50,000 random mutations of good packets", { timeout: 60_000 }, async () => {
-    const seeds = events.map((event, i) => `42${i}${JSON.stringify([event, SAMPLES[event]])}`);
-    let state = 1;
-    const random = (below: number) => {
-      state = (Math.imul(state, 48_271) >>> 0) % 2_147_483_647;
-      return state % below;
-    };
-    const mutated = () => {
-      const chars = [...seeds[random(seeds.length)]!];
-      for (let i = random(4); i >= 0; i--)
-        chars.splice(random(chars.length), random(3), String.fromCharCode(random(256)));
-      return chars.join("");
-    };
-    for (let round = 0; round < 50; round++) {
-      const open = await fetch(`${gateway.url}/socket.io/?EIO=4&transport=polling`);
-      const { sid } = JSON.parse((await open.text()).slice(1)) as { sid: string };
-      const url = `${gateway.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`;
-      await fetch(url, { method: "POST", body: `40${JSON.stringify({ token: tokenOf(newUser()) })}` });
-      const body = Array.from({ length: 1_000 }, mutated)
-        .join("\x1e")
-        .slice(0, PACKET_BYTES_MAX - 1_000);
-      await fetch(url, { method: "POST", body });
-    }
-    expect(await client.ask("health:check", {})).toMatchObject({ ok: true });
-  });
-});
-
-describe("rates", () => {
-  const rates = { enabled: true, eventsPerSecond: 5, messagesPerMinute: 2, connectsPerMinute: 600 };
-
-  it("events of a connection: refused beyond the limit, ended beyond all reason", async () => {
-    const limited = await stage.client(await stage.addGateway({ rates }), newUser());
-    const answers = await Promise.all(Array.from({ length: 12 }, () => limited.ask("health:check", {})));
-    const refused = answers.filter(({ ok }) => !ok);
-    expect(refused.length).toBeGreaterThanOrEqual(2);
-    expect(refused[0]).toMatchObject({
-      error: { code: "rate_limited", retry: "later", retryAfterMs: expect.any(Number) },
+it.each(["html", "mentions", "sentHash", "authorId", "seq"])(
+  "rule H6: %s is the gateway's to say: of a client it is malformed",
+  async (field) => {
+    stage.channels.create(CHANNEL, [userId]);
+    const draft = { ...SAMPLES["message:send"], content: "*a* <b>" };
+    expect(await client.ask("message:send", { ...draft, [field]: "<script>" })).toMatchObject({
+      error: { code: "malformed" },
     });
-    for (let i = 0; i < 300; i++) limited.socket.emit("health:check", {});
-    await expect
-      .poll(() => limited.said.at(-1))
-      .toEqual({ event: "session:closing", payload: { reason: "policy" } });
+    expect(stage.channels.trace).toEqual([]);
+    expect(await client.ask("message:send", draft)).toMatchObject({ ok: true });
+    expect(stage.channels.trace).toMatchObject([
+      { command: { type: "send", message: { html: "<p><em>a</em> &lt;b&gt;</p>" } } },
+    ]);
+  },
+);
+
+it("a live socket whose token was revoked is heard no more", async () => {
+  await gateway.revoke(userId, Date.now());
+  for (const event of events) client.socket.emit(event, SAMPLES[event]);
+  await expect.poll(() => client.socket.connected).toBe(false);
+  expect(stage.channels.trace).toEqual([]);
+});
+
+it("10,000 channels that are not there: refused one by one, and nothing of them stays", {
+  timeout: 30_000,
+}, async () => {
+  const codes = new Set<unknown>();
+  for (let round = 0; round < 20; round++) {
+    const asked = Array.from({ length: 500 }, () => client.ask("channel:open", { channelId: newChannel() }));
+    for (const { error } of (await Promise.all(asked)) as unknown as { error: { code: string } }[])
+      codes.add(error.code);
+  }
+  expect([...codes]).toEqual(["not_found"]);
+  const { channel } = gateway.io.of("/").adapter as unknown as { channel: string };
+  await expect.poll(() => gateway.publisher.call("PUBSUB", "SHARDCHANNELS", `${channel}*-*`)).toEqual([]);
+});
+
+describe("resuming with positions that make no sense", () => {
+  const nonsense: unknown[] = [[-1, 0], [1.5, 1], ["1", 1], [1], [1, 2, 3], [2 ** 53, 1], null, {}, 7, "1,1"];
+  it.each(nonsense)("%j is malformed, asked for or in the handshake", async (position) => {
+    stage.channels.create(CHANNEL, [userId]);
+    const channels = { [CHANNEL]: position };
+    expect(await client.ask("session:resume", { channels })).toMatchObject({ error: { code: "malformed" } });
+    const { socket } = openClient(gateway.url, userId, { auth: { resume: channels } });
+    const [error] = (await once(socket as never, "connect_error")) as [{ data: object }];
+    expect(error.data).toMatchObject({ code: "malformed" });
+    socket.disconnect();
   });
 
-  it("messages of a person, over all their connections and nodes", async () => {
-    const userId = newUser();
-    const channelId = SAMPLES["message:send"].channelId as ChannelId;
-    stage.channels.create(channelId, [userId]);
-    const sent: boolean[] = [];
-    for (const each of [await stage.addGateway({ rates }), await stage.addGateway({ rates })]) {
-      const sender = await stage.client(each, userId);
-      for (let i = 0; i < 2; i++) sent.push((await sender.ask("message:send", SAMPLES["message:send"])).ok);
-    }
-    expect(sent).toEqual([true, true, false, false]);
+  it.each([
+    [9_999, 1],
+    [1, 9_999],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  ])("[%d, %d] is another history: reset, with the head", async (...position) => {
+    stage.channels.create(CHANNEL, [userId]);
+    for (let i = 0; i < 3; i++) stage.channels.say(CHANNEL, userId);
+    const resumed = await client.ask("session:resume", { channels: { [CHANNEL]: position } });
+    expect(resumed).toMatchObject({ channels: { [CHANNEL]: { events: [], seq: 3, epoch: 1, reset: true } } });
+  });
+
+  it("more channels than one resume may name are malformed; keys of prototypes are no channels", async () => {
+    const many = Object.fromEntries(Array.from({ length: 1_001 }, () => [uuidv7(), [0, 0]]));
+    for (const channels of [many, JSON.parse(`{"constructor":[1,1]}`)])
+      expect(await client.ask("session:resume", { channels })).toMatchObject({
+        error: { code: "malformed" },
+      });
+    const answer = await client.ask("session:resume", { channels: JSON.parse(`{"__proto__":[1,1]}`) });
+    expect(answer).not.toHaveProperty("channels.__proto__.0");
+    expect(({} as Record<number, unknown>)[0]).toBeUndefined();
   });
 });

@@ -194,6 +194,40 @@ describe("listening", () => {
     expect(gateway.listeners(channelId)).toBe(1);
   });
 
+  it("row D9: a resume of many full channels stays within 2 MiB; the rest comes by channel:sync, nothing is missed", async () => {
+    const ids = Array.from({ length: 20 }, newChannel);
+    const inRings = ids.slice(10);
+    for (const id of ids) stage.channels.create(id, [userId]);
+    for (const id of inRings) await client.ask("channel:open", { channelId: id });
+    for (const id of ids) {
+      const events = Array.from({ length: 60 }, () => stage.channels.say(id, userId, "x".repeat(3_900)));
+      if (inRings.includes(id)) gateway.broadcaster.publish(id, 1, events);
+    }
+    const askedOwners = async () => {
+      stage.channels.trace.length = 0;
+      for (const id of inRings) await client.ask("channel:sync", { channelId: id, afterSeq: 60, epoch: 1 });
+      return stage.channels.trace.length;
+    };
+    await expect.poll(askedOwners).toBe(0);
+    const other = await stage.client(gateway, userId);
+    const channels = Object.fromEntries(ids.map((id) => [id, [0, 0]]));
+    const resumed = await other.ask("session:resume", { channels });
+    expect(resumed.ok).toBe(true);
+    expect(JSON.stringify(resumed).length).toBeLessThan(2 * 1_048_576);
+    expect(stage.channels.trace.map((asked) => asked.channelId).sort()).toEqual(ids.slice(0, 10).sort());
+    for (const channelId of ids) {
+      let place = (resumed.channels as never)[channelId] as { seq: number; epoch: number; more: boolean };
+      expect(place).toMatchObject({ seq: expect.toSatisfy((seq: number) => seq > 0), more: true });
+      while (place.more)
+        place = (await other.ask("channel:sync", {
+          channelId,
+          afterSeq: place.seq,
+          epoch: place.epoch,
+        })) as never;
+      expect(place.seq).toBe(60);
+    }
+  });
+
   it("answers channel:sync from the ring for who listens, from the owner for who does not", async () => {
     await client.ask("channel:open", { channelId });
     for (let i = 0; i < 5; i++) say();

@@ -16,7 +16,7 @@ const RELIEVED_SHARE = 0.5;
 /** Times the budget: above it requests are refused, since every answer would wait as well … */
 const REFUSE_FACTOR = 4;
 /** … and above this one the connection is ended: it asks, and does not read. */
-const CUT_FACTOR = 32;
+export const CUT_FACTOR = 32;
 
 export type BudgetOptions = {
   /** Bytes that may wait for one connection before frames are skipped. */

@@ -10,7 +10,7 @@ const draft = (more: object = {}): MessageDraft => ({
 });
 const nobody = async () => [];
 
-describe("preparing a message", () => {
+describe("rule H6: preparing a message", () => {
   test("row C4: text is rendered, and its own words are kept", async () => {
     const asked: string[][] = [];
     const prepared = await prepareMessage(draft({ metadata: { a: 1 } }), async (names) => {

@@ -12,6 +12,8 @@ import type { Taken } from "./routes/rest-options.ts";
 const MINUTE_S = 60;
 /** Times the allowed events in one second: no client of ours, and not worth its refusals. */
 const FLOOD_FACTOR = 20;
+/** Packets of any kind per event of a flood: who floods with events is to hear why, and more is cut without a word. */
+const PACKETS_PER_EVENT = 2;
 
 export type RateOptions = {
   /** False: nothing is counted, everything may pass. For load and tests. */
@@ -30,14 +32,25 @@ export interface Rates {
     connection: Connection,
     nowMs: number,
   ): { ok: true } | { ok: false; retryAfterMs: number } | "flood";
+  /** A request that was let through is worth so many events more: they count in this second. */
+  charge(connection: Connection, events: number): void;
   /** One message of a person, on whatever way. */
   takeMessage(userId: UserId): Promise<Taken>;
   takeConnect(address: string): Promise<Taken>;
 }
 
+/** Packets that one connection may send in a second before it is cut (`guardEngine`). */
+export function packetsPerSecond({
+  enabled,
+  eventsPerSecond,
+}: Pick<RateOptions, "enabled" | "eventsPerSecond">): number {
+  return enabled ? eventsPerSecond * FLOOD_FACTOR * PACKETS_PER_EVENT : Number.POSITIVE_INFINITY;
+}
+
 export function createRates(options: RateOptions): Rates {
   const pass = async (): Promise<Taken> => ({ ok: true });
-  if (!options.enabled) return { takeEvent: () => ({ ok: true }), takeMessage: pass, takeConnect: pass };
+  if (!options.enabled)
+    return { takeEvent: () => ({ ok: true }), charge() {}, takeMessage: pass, takeConnect: pass };
   const { eventsPerSecond } = options;
   const messages = limiter(options, "message", options.messagesPerMinute);
   const connects = limiter(options, "connect", options.connectsPerMinute);
@@ -52,6 +65,10 @@ export function createRates(options: RateOptions): Rates {
       if (connection.eventsInSecond <= eventsPerSecond) return { ok: true };
       if (connection.eventsInSecond > eventsPerSecond * FLOOD_FACTOR) return "flood";
       return { ok: false, retryAfterMs: 1_000 - Math.floor(nowMs % 1_000) };
+    },
+    charge(connection, events) {
+      // No more than a second is worth: it must not look like a flood.
+      connection.eventsInSecond += Math.min(events, eventsPerSecond);
     },
     takeMessage: (userId) => take(messages, userId, options.messagesPerMinute),
     takeConnect: (address) => take(connects, network(address), options.connectsPerMinute),

@@ -20,6 +20,8 @@ import type { Entry, Rooms } from "./rooms/rooms.ts";
 /** Events that one resume answers over all its channels, about; the rest comes by `channel:sync` (`more`). */
 const RESUME_EVENTS = 5_000;
 const RESUME_EVENTS_OF_CHANNEL_MIN = 20;
+/** And their bytes, about: one answer must not be what makes a reader slow. A channel gets one event at least. */
+const RESUME_BYTES = 1_572_864;
 
 /** Codes by which the owner says that someone may not listen, rather than that it cannot answer. */
 const NO_ACCESS: readonly RefusalCode[] = ["not_a_member", "banned", "forbidden", "not_found"];
@@ -28,12 +30,12 @@ export function deniesAccess(code: RefusalCode): boolean {
   return NO_ACCESS.includes(code);
 }
 
-/** No more than about `SYNC_BYTES_MAX` bytes of events: the rest with the next question. */
-export function boundSynced(synced: ChannelSynced): ChannelSynced {
+/** No more than about `maxBytes` of events, one at least: the rest with the next question. */
+export function boundSynced(synced: ChannelSynced, maxBytes = SYNC_BYTES_MAX): ChannelSynced {
   let bytes = 0;
   const fit = synced.events.findIndex((event, i) => {
     bytes += weightOf(event);
-    return i > 0 && bytes > SYNC_BYTES_MAX;
+    return i > 0 && bytes > maxBytes;
   });
   if (fit === -1) return synced;
   const events = synced.events.slice(0, fit);
@@ -66,6 +68,7 @@ export async function resume(
   const byId = new Map(memberships?.map((membership) => [membership.channel.id, membership]));
   const share = Math.floor(RESUME_EVENTS / Math.max(1, named.length));
   const limit = Math.min(SYNC_LIMIT_MAX, Math.max(RESUME_EVENTS_OF_CHANNEL_MIN, share));
+  const maxBytes = Math.min(SYNC_BYTES_MAX, Math.floor(RESUME_BYTES / Math.max(1, named.length)));
   const resumed: SessionResumed = {
     channels: {},
     joined: [...byId.keys()].filter((id) => !Object.hasOwn(points, id)),
@@ -74,7 +77,7 @@ export async function resume(
   const endings: (() => void)[] = [];
   await Promise.all(
     named.map(async ([channelId, [seq, epoch]]) => {
-      const point = { channelId, seq, epoch, limit, membership: byId.get(channelId) };
+      const point = { channelId, seq, epoch, limit, maxBytes, membership: byId.get(channelId) };
       const outcome = memberships && !point.membership ? "left" : await resumeOne(connection, point, options);
       if (outcome === "left") resumed.left.push(channelId);
       options.meter.resumed(
@@ -96,18 +99,19 @@ type Point = {
   seq: number;
   epoch: number;
   limit: number;
+  maxBytes: number;
   membership: Membership | undefined;
 };
 
 async function resumeOne(
   connection: Connection,
-  { channelId, seq, epoch, limit, membership }: Point,
+  { channelId, seq, epoch, limit, maxBytes, membership }: Point,
   { router, rooms, meter, trace }: ResumeOptions & { trace: Trace },
 ): Promise<{ synced: ChannelSynced; ending: () => void } | "left" | "unknown"> {
   const entry = rooms.enter(connection, channelId);
   const { userId } = connection;
   if (membership && entry.room.vouchesFor(userId, membership.channel)) {
-    const synced = entry.room.sync(seq, epoch, limit);
+    const synced = entry.room.sync(seq, epoch, limit, maxBytes);
     if (synced) {
       meter.answered("ring");
       return { synced, ending: () => letIn(entry, synced) };
@@ -127,7 +131,7 @@ async function resumeOne(
     return "left";
   }
   const { ok: _ok, ...whole } = answer;
-  const synced = boundSynced(whole);
+  const synced = boundSynced(whole, maxBytes);
   return { synced, ending: () => letIn(entry, synced) };
 }
 

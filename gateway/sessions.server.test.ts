@@ -116,6 +116,18 @@ describe("connecting", () => {
     expect(one.io.of("/").sockets.size).toBeLessThanOrEqual(1);
   });
 
+  it("a user has so many connections on a node: one more takes the oldest's place", async () => {
+    const strict = await stage.addGateway({ connectionsPerUser: 2 });
+    const userId = newUser();
+    const [oldest, second] = [await stage.client(strict, userId), await stage.client(strict, userId)];
+    const other = await stage.client(strict, newUser());
+    const third = await stage.client(strict, userId);
+    await expect.poll(() => closing(oldest)).toEqual({ reason: "replaced" });
+    await expect.poll(() => oldest.socket.connected).toBe(false);
+    for (const { ask } of [second, third, other])
+      expect(await ask("health:check", {})).toMatchObject({ ok: true });
+  });
+
   it("from another site's page needs its origin to be listed", async () => {
     const listed = await stage.addGateway({ origins: ["https://chat.example"] });
     const status = async (gateway: StagedGateway, origin: string) =>

@@ -5,7 +5,7 @@ import type { Server, Socket } from "socket.io";
 import type { Clock } from "../actors/ports.ts";
 import type { ConnectionId, UserId } from "../protocol/ids.ts";
 import type { Metrics } from "../src/telemetry/metrics.ts";
-import { type EngineConnection, Lane } from "./adapter/lane.ts";
+import { type EngineConnection, laneOf } from "./adapter/lane.ts";
 import type { Admitted } from "./admission.ts";
 import type { Attachments } from "./attachments.ts";
 import { closeConnection } from "./closing.ts";
@@ -28,6 +28,8 @@ export type SessionsOptions = {
   ready: ReadyOptions;
   dispatch(connection: Connection, packet: readonly unknown[]): void;
   isRevoked(token: { userId: UserId; issuedAtMs: number }): boolean;
+  /** Connections of one user on this node; one more takes the place of the oldest. */
+  connectionsPerUser: number;
   metrics: Pick<Metrics, "connections" | "disconnects">;
   log: Logger;
 };
@@ -56,7 +58,7 @@ function begin(socket: Socket, options: SessionsOptions): void {
     issuedAtMs: token.issuedAtMs,
     expiresAtMs: token.expiresAtMs,
     socket,
-    lane: new Lane(engine),
+    lane: laneOf(engine),
     listening: new Set(),
     owedBehind: new Set(),
     eventsSecond: 0,
@@ -64,6 +66,7 @@ function begin(socket: Socket, options: SessionsOptions): void {
     requests: 0,
   };
   forgetHandshake(socket, engine);
+  makeRoom(connection.userId, options);
   connections.add(connection);
   // Every event goes one way, whatever its name: nothing a client sends becomes an event of ours.
   socket.use((packet) => dispatch(connection, packet));
@@ -79,6 +82,13 @@ function begin(socket: Socket, options: SessionsOptions): void {
       log.error({ err: error, connectionId: connection.id }, "session not ready");
       closeConnection(connection, { reason: "drain", reconnectAfterMs: 1_000 });
     });
+}
+
+/** The oldest connection of a user who has as many as one may have ends. */
+function makeRoom(userId: UserId, { connections, connectionsPerUser }: SessionsOptions): void {
+  // Those that are closing have not gone yet: they hold no place.
+  const open = [...connections.ofUser(userId)].filter(({ closing }) => !closing);
+  if (open.length >= connectionsPerUser) closeConnection(open[0]!, { reason: "replaced" });
 }
 
 function end(connection: Connection, reason: string, options: SessionsOptions): void {

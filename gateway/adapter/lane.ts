@@ -24,6 +24,15 @@ interface EngineTransport {
 }
 type EnginePacket = { data?: string | Buffer };
 
+const lanes = new WeakMap<object, Lane>();
+
+/** The one lane of an Engine.IO connection: it counts from the first time that anyone asks for it. */
+export function laneOf(connection: EngineConnection): Lane {
+  const lane = lanes.get(connection) ?? new Lane(connection);
+  lanes.set(connection, lane);
+  return lane;
+}
+
 export class Lane {
   readonly #connection: EngineConnection;
   /** The transport whose TCP socket `#tcp` is: it changes when polling is upgraded. */

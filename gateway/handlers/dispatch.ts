@@ -32,8 +32,14 @@ export function createDispatch(options: DispatchOptions) {
     const name = isRequest(input.name) ? input.name : undefined;
     const behind: (() => void)[] = [];
     const finish = (answer: Answer) => {
-      input.ack?.(answer);
-      for (const run of behind) run();
+      try {
+        input.ack?.(answer);
+        for (const run of behind) run();
+      } catch (error) {
+        // What the client knows is in doubt now: it comes back and asks. Nobody else is touched.
+        log.error({ err: error, event: name, connectionId: connection.id }, "answer failed");
+        closeConnection(connection, { reason: "drain", reconnectAfterMs: 1_000 });
+      }
       observe(connection, name, answer, performance.now() - startMs);
     };
     const barred = bar(connection, input, startMs);
@@ -63,13 +69,13 @@ export function createDispatch(options: DispatchOptions) {
     if (name === undefined) return refused("unsupported");
     if (input.args.length !== 1)
       return refused("malformed", { message: "An event carries one argument, and an acknowledgement." });
-    const request = REQUESTS[name].request.safeParse(input.args[0]);
-    if (!request.success) return malformed(request.error.issues);
     connection.requests += 1;
     const trace = { requestId: `${connection.id}:${connection.requests}` };
     const asker = { connection, userId: connection.userId, trace, afterAnswer };
     const handler = HANDLERS[name] as Handler<E>;
     try {
+      const request = REQUESTS[name].request.safeParse(input.args[0]);
+      if (!request.success) return malformed(request.error.issues);
       return await handler(request.data as Parameters<Handler<E>>[0], asker, surroundings);
     } catch (error) {
       // The outermost edge: whatever failed, the client is answered and the node goes on.

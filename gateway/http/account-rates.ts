@@ -29,8 +29,8 @@ export type AccountRateOptions = {
 export interface AccountRates {
   takeRegistration(address: string): Promise<Answer>;
   takeLogin(address: string, login: string): Promise<Answer>;
-  /** Any request of a person who is logged in. */
-  takeRequest(userId: UserId): Promise<Answer>;
+  /** Any request of a person who is logged in; `requests`: as many as it is worth. Default 1. */
+  takeRequest(userId: UserId, requests?: number): Promise<Answer>;
 }
 
 export function createAccountRates(options: AccountRateOptions): AccountRates {
@@ -52,7 +52,7 @@ export function createAccountRates(options: AccountRateOptions): AccountRates {
 
   return {
     takeRegistration: (address) => take(registrations, network(address)),
-    takeRequest: (userId) => take(requests, userId),
+    takeRequest: (userId, worth) => take(requests, userId, worth),
     async takeLogin(address, login) {
       const account = digest(login.toLowerCase());
       const first = await take(ofAddress, network(address));
@@ -68,9 +68,13 @@ async function through(): Promise<Answer> {
   return { ok: true };
 }
 
-async function take(limiter: RateLimiterRedis | RateLimiterMemory, key: string): Promise<Answer> {
+async function take(
+  limiter: RateLimiterRedis | RateLimiterMemory,
+  key: string,
+  points?: number,
+): Promise<Answer> {
   try {
-    await limiter.consume(key);
+    await limiter.consume(key, points);
     return { ok: true };
   } catch (error) {
     // The library rejects with its result when the points are used up, and with an Error for all else.
@@ -85,8 +89,12 @@ function digest(login: string): string {
   return createHash("sha256").update(login).digest("base64url").slice(0, 22);
 }
 
-/** Whom an address stands for: IPv4 itself; of IPv6 the /64, which one household has whole. */
-export function network(address: string): string {
+/**
+ * Whom an address stands for: IPv4 itself; of IPv6 the /64, which one household has whole. Undefined, whatever Node's types
+ * say, where the client had cut the connection before anyone looked: all of those are one.
+ */
+export function network(address: string | undefined): string {
+  if (address === undefined) return "gone";
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped) return mapped;
   const bare = address.split("%")[0]!;

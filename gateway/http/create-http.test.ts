@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StoreAway } from "../../actors/ports.ts";
+import { recordingLogger } from "../doubles.ts";
 import { createRestWorld } from "../routes/rest-doubles.ts";
 
 type World = Awaited<ReturnType<typeof createRestWorld>>;
@@ -112,6 +113,25 @@ describe("what we break ourselves", () => {
     });
     expect([statusCode, JSON.parse(body)]).toMatchObject([503, { code: "unavailable", retryAfterMs: 2_000 }]);
   });
+});
+
+test("the log names what failed here, and nothing that clients did wrong", async () => {
+  const { logger, said } = recordingLogger("warn");
+  const away = { refresh: () => Promise.reject(new StoreAway()) };
+  const { app, person } = await createRestWorld({}, { logger, signIns: away } as object);
+  const { headers } = await person(1);
+  for (const url of [
+    "/api/v1/search",
+    "/api/v1/users/me?x=1",
+    "/api/v1/users/x",
+    "/nothing",
+    "/api/v1/spaces",
+  ])
+    for (const each of [headers, {}]) await app.inject({ url, headers: each });
+  expect(said).toEqual([]);
+  const payload = { refreshToken: "a".repeat(43) };
+  await app.inject({ method: "POST", url: "/api/v1/auth/refresh", payload });
+  expect(said).toEqual(["slow or failed request"]);
 });
 
 describe("requests", () => {

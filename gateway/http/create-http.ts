@@ -1,17 +1,18 @@
 /** The HTTP server of a gateway: REST under `/api/v1`, the page at `/`. Socket.IO attaches to its `.server`. */
+import type { Server } from "node:http";
 import fastifyCors from "@fastify/cors";
 import fastifyHelmet from "@fastify/helmet";
 import fastify, {
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  type FastifyServerOptions,
 } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { v7 as uuidv7 } from "uuid";
 import type { UserId } from "../../protocol/ids.ts";
-import { refusal } from "../../protocol/refusals.ts";
+import { REFUSALS, refusal } from "../../protocol/refusals.ts";
 import { PACKET_BYTES_MAX } from "../../protocol/session.ts";
 import type { Metrics } from "../../src/telemetry/metrics.ts";
 import type { Tokens, Verified } from "../auth/tokens.ts";
@@ -26,6 +27,9 @@ import { addRoute, METHODS, type Method } from "./route.ts";
 
 /** Time for a whole request to arrive, milliseconds: a phone on a bad line, not a slow attack. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** Time for its head, and between two looks at who is late, milliseconds: together within the 15 s that a half-open connection has. */
+const HEAD_TIMEOUT_MS = 10_000;
+const LATE_CHECK_MS = 2_500;
 /** Requests that took longer, or failed, get a line in the log. */
 const SLOW_MS = 250;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
@@ -45,10 +49,11 @@ export type HttpOptions = RestOptions & {
 /** Makes the server, ready to listen or to be injected into. Closing it is the caller's. */
 export async function createHttp(options: HttpOptions): Promise<FastifyInstance> {
   const { logger, trustedProxies, origins } = options;
-  const server: FastifyServerOptions = {
+  const server: FastifyHttpOptions<Server> = {
     trustProxy: (_address, hop) => hop < trustedProxies,
     bodyLimit: PACKET_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: LATE_CHECK_MS },
     genReqId: (request) => requestId(request.headers["x-request-id"]),
     clientErrorHandler: (error, socket) => clientErrorHandler(error, socket as never),
     frameworkErrors: (error, request, reply) =>
@@ -129,7 +134,9 @@ function observe(app: FastifyInstance, { metrics, logger }: HttpOptions): void {
     const tookMs = reply.elapsedTime;
     metrics.requests.inc({ event, code: String(reply.statusCode) });
     metrics.requestDuration.observe({ event }, tookMs / 1000);
-    if (tookMs < SLOW_MS && reply.statusCode < 500) return;
+    // What is not offered did not fail: anyone may ask for it, as often as they like.
+    const failed = reply.statusCode >= 500 && reply.statusCode !== REFUSALS.unsupported.status;
+    if (tookMs < SLOW_MS && !failed) return;
     logger.warn(
       { event, status: reply.statusCode, tookMs: Math.round(tookMs), requestId: request.id },
       "slow or failed request",

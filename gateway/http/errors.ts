@@ -15,7 +15,7 @@ const STORE_RETRY_MS = 2_000;
 /** fastify's error handler. Only faults of our own are logged, with their stack; no client ever sees one. */
 export function errorHandler(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const found = refusalOf(error);
+    const found = wasCut(error, request) ? refusal("malformed") : refusalOf(error);
     if (found) return sendProblem(reply, found);
     logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, "request failed");
     return sendProblem(
@@ -23,6 +23,11 @@ export function errorHandler(logger: Logger) {
       refusal("unavailable", { message: "Something went wrong on this server; try again." }),
     );
   };
+}
+
+/** Did the client cut the connection before its request was whole? Then nobody hears the answer, and nothing failed here. */
+function wasCut(error: FastifyError, { raw }: FastifyRequest): boolean {
+  return error.code === "ECONNRESET" && !raw.complete;
 }
 
 /** What the client can do something about; undefined for what only we can mend. */

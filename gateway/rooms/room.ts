@@ -143,12 +143,17 @@ export class Room {
   }
 
   /** What follows a position, from the ring; undefined when the owner must be asked. */
-  sync(afterSeq: number, epoch: number | undefined, limit: number): ChannelSynced | undefined {
+  sync(
+    afterSeq: number,
+    epoch: number | undefined,
+    limit: number,
+    maxBytes = SYNC_BYTES_MAX,
+  ): ChannelSynced | undefined {
     // Behind a gap the owner knows more than the ring.
     if (!this.position || this.#sequence.doubtsReign || this.#sequence.waits) return undefined;
     const known = this.#ring.epochAt(afterSeq);
     if (known === undefined || (epoch !== undefined && epoch !== known)) return undefined;
-    const runs = this.#ring.after(afterSeq, limit, SYNC_BYTES_MAX);
+    const runs = this.#ring.after(afterSeq, limit, maxBytes);
     if (!runs) return undefined;
     const last = runs.at(-1);
     const end = last ? lastPlace(last) : { seq: afterSeq, epoch: known };

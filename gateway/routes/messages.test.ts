@@ -17,7 +17,7 @@ describe("sending", () => {
     }),
   };
 
-  test("prepares in the gateway and asks the owner once (rule H6)", async () => {
+  test("rule H6: prepares in the gateway and asks the owner once", async () => {
     const { ask, asked } = await createAsker(sends);
     const { status, headers, body } = await ask(`POST /channels/${CHANNEL}/messages`, {
       clientId: id(7),

@@ -110,4 +110,22 @@ describe("row D6: sync", () => {
       channels: { [CHANNEL]: {} },
     });
   });
+
+  test("many channels count as many requests: 50 as one more, and never more than 20", async () => {
+    const taken: number[] = [];
+    const accountRates = {
+      takeRequest: async (_userId: UserId, worth = 1) => {
+        taken.push(worth);
+        return taken.length > 5 ? refused("rate_limited", { retryAfterMs: 10 }) : { ok: true };
+      },
+    };
+    const { ask, asked } = await createAsker(opens(HERE), { ...mine, accountRates } as object);
+    const positions = (n: number) =>
+      Object.fromEntries(Array.from({ length: n }, (_, i) => [id(i + 100), [5, 2]]));
+    for (const n of [49, 100, 1_000]) await ask("POST /sync", { channels: positions(n) });
+    expect(taken).toEqual([1, 1, 2, 1, 20]);
+    asked.length = 0;
+    expect(await ask("POST /sync", { channels: positions(1_000) })).toMatchObject({ status: 429 });
+    expect(asked).toEqual([]);
+  });
 });

@@ -19,6 +19,10 @@ import type { RestOptions } from "./rest-options.ts";
 /** Owners asked at once for one request. */
 const CHANNELS_AT_ONCE = 8;
 
+/** Channels that are worth one request more; and the most that one answer is worth, so that any number may be asked for. */
+const CHANNELS_PER_REQUEST = 50;
+const WORTH_MAX = 20;
+
 /** Where a difference begins: a position that the caller holds, or a time. */
 type Since = { position: Position } | { atMs: number };
 /** Rows that the answer may still carry. Taken while channels are read side by side. */
@@ -33,6 +37,8 @@ export function syncRoutes(options: RestOptions): Route[] {
       async handle({ query, userId, trace }) {
         const atMs = options.nowMs();
         const mine = await options.memberships.ofUser(userId);
+        const taken = await takeChannels(options, userId, mine.length);
+        if (!taken.ok) return taken;
         const since = new Map(mine.map(({ channel }) => [channel.id, { atMs: query.since }]));
         return { ok: true, atMs, ...(await differences(options, userId, since, trace)), joined: [] };
       },
@@ -44,6 +50,8 @@ export function syncRoutes(options: RestOptions): Route[] {
       async handle({ body, userId, trace }) {
         const atMs = options.nowMs();
         const held = Object.entries(body.channels) as [ChannelId, Position][];
+        const taken = await takeChannels(options, userId, held.length);
+        if (!taken.ok) return taken;
         const mine = await options.memberships.ofUser(userId);
         const since = new Map(held.map(([id, position]) => [id, { position }]));
         const joined = mine.map(({ channel }) => channel.id).filter((id) => !since.has(id));
@@ -51,6 +59,16 @@ export function syncRoutes(options: RestOptions): Route[] {
       },
     }),
   ];
+}
+
+/** Each channel asks its owner: many of them count as many requests. */
+async function takeChannels(
+  { accountRates }: RestOptions,
+  userId: UserId,
+  channels: number,
+): Promise<Answer> {
+  const worth = Math.min(WORTH_MAX, Math.floor(channels / CHANNELS_PER_REQUEST));
+  return worth > 0 ? accountRates.takeRequest(userId, worth) : { ok: true };
 }
 
 /** One difference per channel; those that the caller may not read (any more) are `left`. */
