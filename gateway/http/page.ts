@@ -22,6 +22,7 @@ const FILES: Record<string, string> = {
   "/icon.svg": "icon.svg",
   "/main.js": "main.js",
   "/connection.js": "connection.js",
+  "/conversations.js": "conversations.js",
   "/channel-store.js": "channel-store.js",
   "/outbox.js": "outbox.js",
   "/rest.js": "rest.js",

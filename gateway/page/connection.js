@@ -21,7 +21,7 @@ export class Connection {
   #returnTimer;
   #connectionId;
 
-  /** `on`: `state(state, text)`, `ready(socket, session)`, `away()`, `changed(channelId)`, `loggedOut()`. */
+  /** `on`: `state(state, text)`, `ready(socket)`, `away()`, `changed(channelId)`, `loggedOut(why)`. */
   constructor(on) {
     this.#on = on;
     this.#socket = io({
@@ -112,7 +112,7 @@ export class Connection {
     this.#gapGraceMs = session.limits.gapGraceMs;
     this.#on.state("online", `Connected to ${session.node}`);
     await this.#resumed(session.resumed ?? { channels: {}, left: [] });
-    this.#on.ready(this.#socket, session);
+    this.#on.ready(this.#socket);
     this.#resumeRest(session.connectionId, new Set(Object.keys(session.resumed?.channels ?? {})));
   }
 
@@ -189,12 +189,15 @@ export class Connection {
 
   #closing({ reason, reconnectAfterMs = RETRY_MS }) {
     if (reason === "revoked") return this.#endLogIn();
-    if (reason === "replaced" || reason === "policy") return this.close();
+    if (reason === "replaced" || reason === "policy") {
+      this.close();
+      return this.#on.state("offline", "The server ended this connection; reload the page");
+    }
     this.#returnIn(reason === "expired" ? 0 : reconnectAfterMs);
   }
 
   #refused(error) {
-    this.#on.state("offline", "Not connected; trying again");
+    this.#on.state("offline", "Not connected: trying again");
     if (error.data?.code === "unauthenticated") {
       freshToken({ force: true }).then(
         () => this.#returnIn(RETRY_MS),
@@ -206,7 +209,7 @@ export class Connection {
   #lost(reason) {
     this.#connectionId = undefined;
     this.#on.away();
-    this.#on.state("offline", "Not connected; what you write is kept");
+    this.#on.state("offline", "Not connected: trying again");
     // Socket.IO comes back by itself except when the server ended it.
     if (reason === "io server disconnect" && this.#returnTimer === undefined) this.#returnIn(RETRY_MS);
   }
@@ -225,6 +228,6 @@ export class Connection {
   #endLogIn() {
     this.close();
     forget();
-    this.#on.loggedOut();
+    this.#on.loggedOut("Your log-in has ended: log in again.");
   }
 }

@@ -1,11 +1,16 @@
 /** The page: who is logged in, which conversation is open, and what happens when someone clicks. */
 import { Connection } from "./connection.js";
+import { joined, nameOf, readConversations, sectionsOf } from "./conversations.js";
 import { Outbox } from "./outbox.js";
 import { get, logInAs, logOut, me, post, Refused } from "./rest.js";
 import * as view from "./view.js";
 
 /** Conversations listened to at once: a demo has few, and each costs one request after connecting. */
 const LISTENED_MAX = 30;
+/** Nobody tells a page of conversations that others open with its person: it looks. */
+const LOOK_EVERY_MS = 30_000;
+/** Where a tab remembers which conversation was open, for a reload. */
+const OPEN = "hubbub.open";
 
 const byId = (id) => document.getElementById(id);
 /** What a log-in has: gone when it ends. */
@@ -14,10 +19,10 @@ let session;
 function start() {
   const on = {
     state: view.connectionState,
-    ready: (socket, ready) => becameReady(socket, ready),
+    ready: (socket) => becameReady(socket),
     away: () => session?.outbox.detach(),
     changed: (channelId) => drawIfOpen(channelId),
-    loggedOut: () => end(),
+    loggedOut: (why) => end(why),
   };
   session = {
     connection: new Connection(on),
@@ -27,6 +32,8 @@ function start() {
     asked: new Set(),
     dmNames: new Map(),
     current: undefined,
+    /** Whether the list of conversations was read. */
+    listed: false,
   };
   byId("my-name").textContent = me().displayName;
   view.show("chat");
@@ -34,110 +41,91 @@ function start() {
   session.connection.connect();
 }
 
-function end() {
+function end(why = "") {
   session?.connection.close();
   session = undefined;
+  view.logInError(why);
   view.show("log-in");
 }
 
-/** Connected: reads the list of conversations, listens to those not resumed, and sends what waits. */
-async function becameReady(socket, ready) {
-  const { connection, outbox } = session;
-  outbox.attach(socket);
+/** Connected: sends what waits, and listens to all conversations that were not resumed. */
+async function becameReady(socket) {
+  session.outbox.attach(socket);
+  await listenToAll();
+}
+
+/** Reads the list of conversations, and listens to those that are new to this page. */
+async function listenToAll() {
+  const here = session;
   try {
-    await readConversations();
+    await readConversations(here);
   } catch (error) {
-    // The list that is shown stays; the next connection reads it again.
-    if (!(error instanceof Refused || error instanceof TypeError)) throw error;
+    // The list that is shown stays until it is read again.
+    if (!isPassing(error)) throw error;
   }
-  const unread = new Map(ready.channels.map((channel) => [channel.id, channel.unread]));
-  const mine = session.entries.filter(({ membership }) => membership).slice(0, LISTENED_MAX);
-  for (const { channel } of mine) {
-    if (connection.stores.has(channel.id)) continue;
-    const store = await connection.open(channel.id);
-    if (store) store.unread = unread.get(channel.id) ?? 0;
+  const mine = here.entries.filter(({ membership }) => membership).slice(0, LISTENED_MAX);
+  if (here === session && !here.current) reopen(mine);
+  for (const { channel, unread = 0 } of mine) {
+    if (here !== session) return;
+    if (here.connection.stores.has(channel.id)) continue;
+    const store = await here.connection.open(channel.id);
+    if (store) store.unread = unread;
   }
+  if (here !== session) return;
   if (session.current) markRead(session.current);
   drawConversations();
 }
 
-async function readConversations() {
-  const { spaces } = await get("/spaces");
-  const lists = await Promise.all([
-    get("/channels"),
-    ...spaces.map(({ id }) => get(`/channels?spaceId=${id}`)),
-  ]);
-  const entries = new Map(
-    lists.flatMap(({ channels }) => channels).map((entry) => [entry.channel.id, entry]),
-  );
-  session.entries = [...entries.values()];
-  const members = await Promise.all(spaces.map(({ id }) => get(`/spaces/${id}/members?limit=50`)));
-  for (const { user } of members.flatMap((page) => page.members)) session.people.set(user.id, user);
-  const dms = session.entries.filter(
-    ({ channel }) => channel.kind === "dm" && !session.dmNames.has(channel.id),
-  );
-  await Promise.all(dms.map(({ channel }) => nameDm(channel.id)));
+/** After a reload: the conversation that was open before it. */
+function reopen(entries) {
+  const before = entries.find(({ channel }) => channel.id === sessionStorage.getItem(OPEN));
+  if (before) choose(before.channel);
 }
 
-/** A dm is called after the other person. */
-async function nameDm(channelId) {
-  const { members } = await get(`/channels/${channelId}/members`);
-  const other = members.map(({ user }) => user).find((user) => user.id !== me().id);
-  if (!other) return;
-  session.people.set(other.id, other);
-  session.dmNames.set(channelId, other);
+/** The server is away or said no: nothing here is broken. */
+function isPassing(error) {
+  return error instanceof Refused || error instanceof TypeError;
 }
 
-function nameOf(channel) {
-  if (channel.kind === "dm") return session.dmNames.get(channel.id)?.displayName ?? "Conversation";
-  return channel.name ?? "Group";
+/** Does what someone asked for with a click, and says so when it cannot be done. */
+async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    view.notice(error instanceof Refused ? error.message : "The server cannot be reached: try again.");
+  }
 }
 
 function drawConversations() {
   if (!session) return;
-  const { entries, people, dmNames, connection, current } = session;
-  const entry = ({ channel, membership }) => ({
-    key: channel.id,
-    name: membership ? nameOf(channel) : `${nameOf(channel)} (join)`,
-    unread: channel.id === current ? 0 : (connection.stores.get(channel.id)?.unread ?? 0),
-    current: channel.id === current,
-    choose: () => choose(channel, membership ? "channel:open" : "channel:join"),
-  });
-  const known = new Set([me().id, ...[...dmNames.values()].map(({ id }) => id)]);
-  const strangers = [...people.values()].filter(({ id }) => !known.has(id));
-  view.conversations([
-    { title: "Channels", entries: entries.filter(({ channel }) => channel.kind !== "dm").map(entry) },
-    { title: "People", entries: entries.filter(({ channel }) => channel.kind === "dm").map(entry) },
-    {
-      title: "Write to",
-      entries: strangers.map((user) => ({
-        key: user.id,
-        name: user.displayName,
-        unread: 0,
-        choose: () => writeTo(user),
-      })),
-    },
-  ]);
+  const sections = sectionsOf(session, { choose, writeTo: (user) => attempt(() => writeTo(user)) });
+  view.conversations(sections, session.listed ? "You are in no conversation yet." : "Loading…");
 }
 
 async function writeTo(user) {
+  session.current = undefined;
+  view.talk(user.displayName, { writable: false });
   const { channel } = await post("/dm", { userId: user.id });
   session.dmNames.set(channel.id, user);
   if (!session.entries.some((entry) => entry.channel.id === channel.id))
-    session.entries.push({ channel, membership: {} });
+    session.entries.push(joined({ channel }));
   await choose(channel);
 }
 
 async function choose(channel, event = "channel:open") {
-  const { connection } = session;
-  session.current = channel.id;
-  view.talk(nameOf(channel));
-  if (!connection.stores.has(channel.id) && (await connection.open(channel.id, event))) {
-    session.entries = session.entries.map((entry) =>
-      entry.channel.id === channel.id ? { ...entry, membership: entry.membership ?? {} } : entry,
-    );
+  const here = session;
+  here.current = channel.id;
+  sessionStorage.setItem(OPEN, channel.id);
+  view.talk(nameOf(here, channel));
+  if (!here.connection.stores.has(channel.id)) {
+    view.notice("Opening…");
+    if (await here.connection.open(channel.id, event)) {
+      here.entries = here.entries.map((entry) => (entry.channel.id === channel.id ? joined(entry) : entry));
+    } else if (here === session && here.current === channel.id)
+      view.notice("This conversation cannot be opened now: choose it again in a moment.");
   }
-  if (session.current === channel.id) drawIfOpen(channel.id);
+  if (here === session && here.current === channel.id) drawIfOpen(channel.id);
 }
 
 /** Something of this channel is different: its messages if they are on screen, else its count. */
@@ -193,7 +181,9 @@ function drawMessages(channelId) {
           drop: () => session.outbox.drop(entry.clientId),
         }),
     }));
-  view.messages([...heard, ...waiting], { hasOlder: store.older !== undefined });
+  const lines = [...heard, ...waiting];
+  view.messages(lines, { hasOlder: store.older !== undefined });
+  view.notice(lines.length === 0 ? "Nobody has written here yet." : "");
 }
 
 /** Whose message is it? Asked once per person. */
@@ -202,11 +192,11 @@ async function askName(userId) {
   session.asked.add(userId);
   try {
     const { user } = await get(`/users/${userId}`);
-    session.people.set(user.id, user);
-    drawIfOpen(session.current);
+    session?.people.set(user.id, user);
+    drawIfOpen(session?.current);
   } catch (error) {
-    if (!(error instanceof Refused || error instanceof TypeError)) throw error;
-    session.asked.delete(userId);
+    if (!isPassing(error)) throw error;
+    session?.asked.delete(userId);
   }
 }
 
@@ -229,9 +219,8 @@ async function enter(login, password) {
   try {
     await logInAs(login, password);
   } catch (error) {
-    if (error instanceof Refused || error instanceof TypeError)
-      return view.logInError(error instanceof Refused ? error.message : "The server cannot be reached.");
-    throw error;
+    if (!isPassing(error)) throw error;
+    return view.logInError(error instanceof Refused ? error.message : "The server cannot be reached.");
   }
   start();
 }
@@ -244,10 +233,11 @@ byId("log-in-form").addEventListener("submit", (event) => {
 byId("log-out").addEventListener("click", () => logOut().then(end));
 byId("back").addEventListener("click", () => {
   session.current = undefined;
+  sessionStorage.removeItem(OPEN);
   view.talk(undefined);
   drawConversations();
 });
-byId("older").addEventListener("click", readOlder);
+byId("older").addEventListener("click", () => attempt(readOlder));
 byId("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   send();
@@ -257,9 +247,15 @@ byId("text").addEventListener("keydown", (event) => {
   event.preventDefault();
   send();
 });
-addEventListener("visibilitychange", () => session?.current && drawIfOpen(session.current));
+function look() {
+  if (document.visibilityState !== "visible" || !session?.listed) return;
+  if (session.current) drawIfOpen(session.current);
+  listenToAll();
+}
+addEventListener("visibilitychange", look);
+setInterval(look, LOOK_EVERY_MS);
 
-/** `/#ada:password`, as `npm start` prints it: fills in the form, and is gone from the address at once. */
+/** `/#ada:password`, for a link that is made by hand: fills in the form, and is gone from the address at once. */
 function prefillFromAddress() {
   const [login, password] = location.hash.slice(1).split(":").map(decodeURIComponent);
   if (!login || !password) return;

@@ -53,11 +53,6 @@ export class Outbox {
     this.#socket = undefined;
   }
 
-  /** The channel has said this message: it is no longer ours to show. */
-  heard(clientId) {
-    if (this.#entries.get(clientId)?.state !== "pending") this.drop(clientId);
-  }
-
   /** The person gives up a message that was refused. */
   drop(clientId) {
     const entry = this.#entries.get(clientId);

@@ -67,7 +67,10 @@ async function call(method, path, body, token) {
     ...(body && { "content-type": "application/json" }),
   };
   const response = await fetch(`/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
-  const answer = await response.json();
+  const isJson = /\bjson\b/.test(response.headers.get("content-type") ?? "");
+  // A proxy in between answers for a server that is away: the same as no answer, which fetch says with a TypeError.
+  if (!response.ok && !isJson) throw new TypeError(`no answer of the server: ${response.status}`);
+  const answer = isJson ? await response.json() : undefined;
   if (!response.ok) throw new Refused(answer);
   return answer;
 }

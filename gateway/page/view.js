@@ -22,6 +22,11 @@ export function connectionState(state, text) {
   byId("connection").textContent = text;
 }
 
+/** One line under the conversation; empty: none. */
+export function notice(text) {
+  byId("notice").textContent = text;
+}
+
 export function logInError(text) {
   byId("log-in-error").textContent = text;
 }
@@ -34,18 +39,18 @@ export function prefill(login, password) {
   document.querySelector("#log-in-form button").focus();
 }
 
-/** `sections`: `{ title, entries: [{ key, name, unread, current, choose, action? }] }`. */
-export function conversations(sections) {
+/** `sections`: `{ title, entries: [{ key, name, unread, current, choose }] }`; `otherwise` is said when all are empty. */
+export function conversations(sections, otherwise) {
   const focused = document.activeElement?.dataset?.key;
-  byId("conversations").replaceChildren(
-    ...sections
-      .filter(({ entries }) => entries.length > 0)
-      .flatMap(({ title, entries }) => {
-        const list = element("ul");
-        list.append(...entries.map(conversation));
-        return [element("h2", "", title), list];
-      }),
-  );
+  const lists = sections
+    .filter(({ entries }) => entries.length > 0)
+    .flatMap(({ title, entries }) => {
+      const list = element("ul");
+      list.append(...entries.map(conversation));
+      return [element("h2", "", title), list];
+    });
+  if (lists.length === 0) lists.push(element("p", "empty", otherwise));
+  byId("conversations").replaceChildren(...lists);
   // Drawing again must not take the keyboard away.
   if (focused) document.querySelector(`#conversations [data-key="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -65,15 +70,16 @@ function conversation({ key, name, unread, current, choose }) {
   return item;
 }
 
-/** Turns to a conversation, or back to the list on a narrow screen. */
-export function talk(name) {
+/** Turns to a conversation, or back to the list on a narrow screen. Without `writable`, there is nothing to write in yet. */
+export function talk(name, { writable = name !== undefined } = {}) {
   byId("chat").toggleAttribute("data-open", name !== undefined);
-  byId("composer").hidden = name === undefined;
+  byId("composer").hidden = !writable;
   byId("channel-name").textContent = name ?? "Choose a conversation";
   document.title = name === undefined ? "Hubbub" : `${name} · Hubbub`;
+  notice("");
   shown.clear();
   byId("messages").replaceChildren();
-  if (name !== undefined && matchMedia("(hover: hover)").matches) byId("text").focus();
+  if (writable && matchMedia("(hover: hover)").matches) byId("text").focus();
 }
 
 /** What each list entry was drawn from, by key: unchanged ones are left alone, so that a screen reader hears new ones only. */
