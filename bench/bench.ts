@@ -1,10 +1,9 @@
 /** `npm run bench -- <name>`: figures against what issue and design ask for. Exit code 1 where a target is missed. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { checkAcked, readAcked } from "./acked.ts";
 import { activation } from "./activation.ts";
+import { actors } from "./actors.ts";
+import { deliveries } from "./deliveries.ts";
 import { failover } from "./failover.ts";
 import { type Outcome, print } from "./figures.ts";
 import { findK6, show } from "./show.ts";
@@ -43,7 +42,8 @@ bench("smoke", "all acked and delivered, how late, and what a message costs", sm
   .option("--rate <n>", "messages per second over all channels", number, 1_000)
   .option("--seconds <n>", "measured time", number, 60)
   .option("--warm-up-seconds <n>", "time before it, at the same rate", number, 5)
-  .option("--size <n>", "characters of a message", number, 120);
+  .option("--size <n>", "characters of a message", number, 120)
+  .option("--no-floor", "without the bare loop on the same Redis");
 
 bench("activation", "the first message in a channel that is not in memory", activation).option(
   "--channels <n>",
@@ -51,6 +51,13 @@ bench("activation", "the first message in a channel that is not in memory", acti
   number,
   200,
 );
+
+bench("actors", "memory of 10,000 idle channel actors, and what one channel takes", actors);
+
+bench("deliveries", "CPU of the server per message and listener, against a bare loop of writes", deliveries)
+  .option("--listeners <n>", "sockets of the one channel", number, 1_000)
+  .option("--rate <n>", "messages per second", number, 40)
+  .option("--seconds <n>", "of each of 3 ways, in each of 3 rounds", number, 5);
 
 bench("failover", "owners killed and drained: how long their channels take no message", failover)
   .option("--rounds <n>", "kills, and as many drains", number, 3)
@@ -97,22 +104,5 @@ bench(
 )
   .requiredOption("--file <path>", "what k6 wrote with --console-output")
   .requiredOption("--database <url>", "of the cluster that it ran against");
-
-program
-  .command("actors")
-  .description("memory of idle channel actors")
-  .allowUnknownOption()
-  .helpOption(false)
-  .argument("[args...]")
-  .action((args: string[]) => runScript("idle-actors.ts", args));
-
-/** A bench that is a script of its own, with options of its own. */
-async function runScript(file: string, args: string[]): Promise<void> {
-  const child = spawn(process.execPath, ["--expose-gc", join(import.meta.dirname, file), ...args], {
-    stdio: "inherit",
-  });
-  const [code] = (await once(child, "exit")) as [number | null];
-  process.exitCode = code ?? 1;
-}
 
 await program.parseAsync();

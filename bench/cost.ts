@@ -56,7 +56,7 @@ export async function scrape(metricsUrl: string): Promise<Map<string, number>> {
   return samples;
 }
 
-async function redisSpent(url: string): Promise<{ redisCommands: number; redisCpuSeconds: number }> {
+export async function redisSpent(url: string): Promise<{ redisCommands: number; redisCpuSeconds: number }> {
   const redis = new Redis(url);
   try {
     const info = await redis.info();

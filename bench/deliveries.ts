@@ -1,163 +1,175 @@
 /**
- * CPU per delivery: what the server spends to bring one message to one WebSocket listener, by three ways in the same run:
- * a bare loop that writes a ready frame (`floor`), this gateway's rooms, and `io.to().emit`. Prints microseconds and ratios.
- * The server is this process; listeners are a child process that only reads.
- *
- *   node bench/deliveries.ts [listeners] [messages a second] [seconds]
+ * `deliveries`: what the server spends to bring one message to one WebSocket listener, by three ways in the same run: a
+ * bare loop that writes a ready frame (`floor`), this gateway's rooms (`gateway`), and `io.to().emit` (`emit`). The server
+ * is this process; all listeners are another.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket as TcpSocket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { v7 as uuidv7 } from "uuid";
+import type { AddressInfo, Socket as TcpSocket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocketServer } from "ws";
 import { encodeEvent } from "../gateway/adapter/frame.ts";
 import { messageEvent, newChannel, newUser } from "../gateway/doubles.ts";
-import { findRedis, redisUrl, startRedisServer } from "../src/start/embedded-redis.ts";
-import { freePort } from "../src/start/free-port.ts";
-import { createStage, tokenOf } from "../test/support/gateway-stage.ts";
+import type { ChannelId, UserId } from "../protocol/ids.ts";
+import { createStage, type Stage, type StagedGateway, tokenOf } from "../test/support/gateway-stage.ts";
+import { startRedis } from "../test/support/redis.ts";
+import type { Outcome } from "./figures.ts";
+import { type Listeners, listenApart } from "./load/listeners.ts";
 
-const [listeners = 1_000, perSecond = 40, seconds = 5] = process.argv.slice(2).map(Number);
+/**
+ * `listeners` per way; messages a second at most, since each waits for the one before: no two share a turn, or a frame
+ * unless the rate is above 100; seconds of each way in each round.
+ */
+export type DeliveriesOptions = { listeners: number; rate: number; seconds: number };
+
+/** Each way is measured so often, in turn; its best counts, since what else the machine does only ever adds. */
 const ROUNDS = 3;
+/** Characters of a message. */
+const SIZE = 200;
+/** For what connecting left behind, and for the last frames of a round. */
+const SETTLE_MS = 1_000;
+const ARRIVED_WITHIN_MS = 5_000;
+/** No ping falls into the run. */
+const HEARTBEAT_MS = 600_000;
 
-if (process.send) listen();
-else await measure();
+const WAYS = ["floor", "gateway", "emit"] as const;
+type Way = (typeof WAYS)[number];
+/** Brings one message to all listeners of the way. */
+type Ways = Record<Way, () => void>;
+/** `cpuUs`: microseconds of this process's CPU per message and listener. */
+type Cost = { cpuUs: number; messagesPerFrame: number };
 
-/** The child: opens WebSockets by hand (a client library would cost more than the server), joins, counts bytes. */
-function listen(): void {
-  process.on(
-    "message",
-    ({ port, channelId, tokens }: { port: number; channelId: string; tokens: string[] }) => {
-      let open = 0;
-      for (const token of tokens) {
-        const tcp = connect(port, "127.0.0.1");
-        const key = Buffer.from(uuidv7().slice(0, 16)).toString("base64");
-        tcp.write(
-          `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\n` +
-            `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
-        );
-        let step = 0;
-        tcp.on("data", (data) => {
-          const text = step < 3 ? data.toString("latin1") : "";
-          if (step === 0 && text.includes("\r\n\r\n"))
-            step = tcp.write(masked(`40${JSON.stringify({ token })}`)) ? 1 : 1;
-          else if (step === 1 && text.includes("40{"))
-            step = tcp.write(masked(`420["channel:open",{"channelId":"${channelId}"}]`)) ? 2 : 2;
-          if (step === 2 && text.includes("430[")) {
-            step = 3;
-            if (++open === tokens.length) process.send!("ready");
-          }
-        });
-        tcp.on("close", () => step < 3 && process.exit(1));
-      }
-    },
-  );
-  process.send!("up");
+/** The target is of the design: fan-out at 1.3 × `floor` at most, at 20 to 40 messages a second. */
+export async function deliveries(options: DeliveriesOptions): Promise<Outcome> {
+  const redis = await startRedis({ aof: false });
+  const stage = await createStage(redis.url, "bench");
+  const bare = await startBareServer();
+  try {
+    const gateway = await stage.addGateway({ heartbeatMs: HEARTBEAT_MS });
+    const [channelId, author] = [newChannel(), newUser()];
+    const people = Array.from({ length: options.listeners }, newUser);
+    stage.channels.create(channelId, [author, ...people]);
+    stage.channels.say(channelId, author);
+    const tokens = people.map((person) => tokenOf(person));
+    const listeners = await listenApart({ gatewayUrl: gateway.url, bareUrl: bare.url, channelId, tokens });
+    try {
+      await sleep(SETTLE_MS);
+      const ways = waysOf(stage, gateway, bare.sockets, channelId, author);
+      return outcome(options, await measureAll(ways, listeners, options));
+    } finally {
+      listeners.stop();
+    }
+  } finally {
+    await stage.close();
+    await redis.stop();
+    bare.close(); // last: the end of Redis alone holds no process open
+  }
 }
 
-/** A client's frame; a mask of zeros is a mask. */
-function masked(text: string): Buffer {
-  const body = Buffer.from(text);
-  const head =
-    body.length < 126
-      ? Buffer.from([0x81, 0x80 | body.length])
-      : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255]);
-  return Buffer.concat([head, Buffer.alloc(4), body]);
+function outcome(options: DeliveriesOptions, { floor, gateway, emit }: Record<Way, Cost>): Outcome {
+  return {
+    bench: "deliveries",
+    options,
+    figures: [
+      { name: "floor: CPU per delivery", value: floor.cpuUs, unit: "µs" },
+      { name: "gateway: CPU per delivery", value: gateway.cpuUs, unit: "µs" },
+      { name: "emit: CPU per delivery", value: emit.cpuUs, unit: "µs" },
+      { name: "gateway", value: gateway.cpuUs / floor.cpuUs, unit: "× floor", target: { most: 1.3 } },
+      { name: "emit", value: emit.cpuUs / floor.cpuUs, unit: "× floor" },
+      { name: "gateway: messages per frame", value: gateway.messagesPerFrame, unit: "" },
+    ],
+    notes: [
+      `${options.listeners} listeners, at most ${options.rate} messages/s of ${SIZE} characters, the best of ${ROUNDS} × ${options.seconds} s.`,
+    ],
+  };
 }
 
-async function measure(): Promise<void> {
-  const port = await freePort();
-  const redis = await startRedisServer({
-    binary: findRedis()!,
-    dir: "/tmp",
-    port,
-    appendOnly: false,
-    args: ["--save", ""],
-  });
-  const stage = await createStage(redisUrl({ port }), "bench");
-  // Listeners answer no pings.
-  const gateway = await stage.addGateway({ heartbeatMs: 600_000 });
-  const [channelId, author] = [newChannel(), newUser()];
-  const users = Array.from({ length: listeners }, newUser);
-  stage.channels.create(channelId, [author, ...users]);
-  stage.channels.say(channelId, author);
-  const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2));
-  await once(child, "message");
-  await tell(child, {
-    port: Number(new URL(gateway.url).port),
-    channelId,
-    tokens: users.map((user) => tokenOf(user)),
-  });
-  const bare = await bareSockets();
-  await pause(1_000);
-  const frameOf = () => ({
+function waysOf(
+  stage: Stage,
+  gateway: StagedGateway,
+  bare: readonly TcpSocket[],
+  channelId: ChannelId,
+  author: UserId,
+): Ways {
+  const say = () => stage.channels.say(channelId, author, "x".repeat(SIZE));
+  const envelope = () => ({
     channelId,
     epoch: 1,
-    events: [messageEvent(channelId, 1, author, "x".repeat(200))],
+    events: [messageEvent(channelId, 1, author, "x".repeat(SIZE))],
   });
-  const ways: Record<string, () => void> = {
-    floor() {
-      const { bytes } = encodeEvent("channel:events", frameOf());
-      for (const tcp of bare.sockets) tcp.write(bytes);
-    },
-    gateway: () =>
-      gateway.broadcaster.publish(channelId, 1, [stage.channels.say(channelId, author, "x".repeat(200))]),
-    emit: () => void gateway.io.local.to(channelId).emit("channel:events:bench", frameOf()),
-  };
-  const spent: Record<string, number[]> = {};
-  for (let round = 0; round < ROUNDS; round++)
-    for (const [way, send] of Object.entries(ways))
-      spent[way] = [...(spent[way] ?? []), await cpuPerDelivery(send)];
-  if (gateway.listeners(channelId) !== listeners) throw new Error("listeners were lost during the run");
-  const best = (way: string) => Math.min(...spent[way]!);
-  for (const way of Object.keys(ways))
-    console.log(
-      `${way.padEnd(8)} ${best(way).toFixed(2)} µs CPU per delivery, ${(best(way) / best("floor")).toFixed(2)} × floor`,
-    );
-  console.log(
-    `${listeners} listeners, ${perSecond} messages/s of 200 bytes, best of ${ROUNDS} × ${seconds} s`,
-  );
-  bare.close();
-  child.kill();
-  await stage.close();
-  redis.kill();
-  process.exit(0);
-}
-
-async function tell(child: ChildProcess, order: object): Promise<void> {
-  child.send(order);
-  await once(child, "message");
-}
-
-async function cpuPerDelivery(send: () => void): Promise<number> {
-  const total = Math.round(perSecond * seconds);
-  const before = process.cpuUsage();
-  for (let sent = 0; sent < total; sent++) {
-    send();
-    await pause(1_000 / perSecond);
-  }
-  await pause(200);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / (total * listeners);
-}
-
-/** As many raw TCP connections, read by a process of their own. */
-async function bareSockets(): Promise<{ sockets: TcpSocket[]; close(): void }> {
-  const sockets: TcpSocket[] = [];
-  const server: Server = createServer();
-  server.on("connection", (tcp) => sockets.push(tcp));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const script = `for (let i = 0; i < ${listeners}; i++) require("net").connect(${port}, "127.0.0.1").resume()`;
-  const { spawn } = await import("node:child_process");
-  const reader = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
-  while (sockets.length < listeners) await pause(20);
   return {
+    floor() {
+      const { bytes } = encodeEvent("channel:events", envelope());
+      for (const tcp of bare) tcp.write(bytes);
+    },
+    gateway: () => gateway.broadcaster.publish(channelId, 1, [say()]),
+    emit: () => void gateway.io.local.to(channelId).emit("channel:events", envelope()),
+  };
+}
+
+/** The best of all rounds. Throws where a listener did not get everything. */
+async function measureAll(
+  ways: Ways,
+  listeners: Listeners,
+  options: DeliveriesOptions,
+): Promise<Record<Way, Cost>> {
+  const best: Partial<Record<Way, Cost>> = {};
+  await listeners.heard();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const way of WAYS) {
+      const cost = await measure(ways[way], listeners, options);
+      if (cost.cpuUs < (best[way]?.cpuUs ?? Number.POSITIVE_INFINITY)) best[way] = cost;
+    }
+  }
+  return best as Record<Way, Cost>;
+}
+
+async function measure(
+  bring: () => void,
+  listeners: Listeners,
+  { listeners: count, rate, seconds }: DeliveriesOptions,
+): Promise<Cost> {
+  const cpu = process.cpuUsage();
+  const untilMs = performance.now() + seconds * 1_000;
+  let messages = 0;
+  do {
+    bring();
+    messages += 1;
+    await sleep(1_000 / rate);
+  } while (performance.now() < untilMs);
+  const frames = await framesOf(listeners, messages * count);
+  const { user, system } = process.cpuUsage(cpu);
+  return { cpuUs: (user + system) / (messages * count), messagesPerFrame: (messages * count) / frames };
+}
+
+/** How many frames brought the `expected` events; resolves when all are there. */
+async function framesOf(listeners: Listeners, expected: number): Promise<number> {
+  const deadlineMs = performance.now() + ARRIVED_WITHIN_MS;
+  for (let [events, frames] = [0, 0]; ; ) {
+    const heard = await listeners.heard();
+    events += heard.events;
+    frames += heard.frames;
+    if (events === expected) return frames;
+    if (events > expected || performance.now() > deadlineMs)
+      throw new Error(`listeners heard ${events} events, not ${expected}`);
+    await sleep(50);
+  }
+}
+
+type BareServer = { url: string; sockets: readonly TcpSocket[]; close(): void };
+
+/** Answers the WebSocket handshake, says so with Socket.IO's, and leaves the TCP connections to the caller. */
+async function startBareServer(): Promise<BareServer> {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  const sockets: TcpSocket[] = [];
+  server.on("connection", (webSocket, { socket }) => {
+    sockets.push(socket);
+    webSocket.send("40{}");
+  });
+  await new Promise<void>((resolve) => server.once("listening", resolve));
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     sockets,
     close() {
-      reader.kill();
-      server.closeAllConnections();
+      for (const webSocket of server.clients) webSocket.terminate();
       server.close();
     },
   };
