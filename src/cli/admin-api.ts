@@ -8,12 +8,18 @@ const ANSWER_WITHIN_MS = 5_000;
 
 type Door = { urls: readonly string[]; token: string };
 
+export type AdminRequest = {
+  method?: "GET" | "POST";
+  /** What to say, and to do, where there is no such thing. */
+  notFound?: string;
+};
+
 /** Asks the first node that answers. Throws `Trouble` when there is none, or its answer is a refusal. */
-export async function askAdmin<T>(path: string, method: "GET" | "POST" = "GET"): Promise<T> {
+export async function askAdmin<T>(path: string, { method = "GET", notFound }: AdminRequest = {}): Promise<T> {
   const { urls, token } = findDoor();
   for (const url of urls) {
     const response = await request(`${url}/admin${path}`, method, token);
-    if (response !== undefined) return read<T>(response, url);
+    if (response !== undefined) return read<T>(response, url, notFound);
   }
   throw new Trouble(`No node answers at ${urls.join(", ")}: is the cluster running?`);
 }
@@ -54,7 +60,7 @@ async function request(url: string, method: string, token: string): Promise<Resp
   }
 }
 
-async function read<T>(response: Response, url: string): Promise<T> {
+async function read<T>(response: Response, url: string, notFound: string | undefined): Promise<T> {
   const text = await response.text();
   const answer = parse(text);
   if (response.ok && answer !== undefined) return answer as T;
@@ -63,6 +69,7 @@ async function read<T>(response: Response, url: string): Promise<T> {
       `${url} refuses the admin token: it is another cluster's, or HUBBUB_ADMIN_TOKEN is wrong.`,
     );
   const problem = answer as { code?: string; detail?: string } | undefined;
+  if (problem?.code === "not_found" && notFound !== undefined) throw new Trouble(notFound);
   throw new Trouble(problem?.detail ?? `${url} is no admin API of Hubbub (it answered ${response.status}).`);
 }
 

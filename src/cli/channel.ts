@@ -2,26 +2,28 @@
 import { askAdmin } from "./admin-api.ts";
 import { table } from "./table.ts";
 
-/** As `GET /admin/channels/:id` answers. `owner` is a node's id. */
+/** As `GET /admin/channels/:id` answers. `owner` is a node's id; `epoch`, `seq`, `mailbox` are absent while nobody serves the shard. */
 type ChannelStatus = {
   id: string;
   shard: number;
   owner?: string | null;
-  epoch: number;
-  seq: number;
-  mailbox: number;
+  epoch?: number;
+  seq?: number;
+  mailbox?: number;
   listeners: number;
 };
 
 /** Prints who owns a channel and where it stands. */
 export async function showChannel(id: string, { json = false }: { json?: boolean }): Promise<void> {
-  const channel = await askAdmin<ChannelStatus>(`/channels/${encodeURIComponent(id)}`);
+  const channel = await askAdmin<ChannelStatus>(`/channels/${encodeURIComponent(id)}`, {
+    notFound: `There is no channel ${id}: clients get the ids of theirs with "session:ready".`,
+  });
   if (json) return console.log(JSON.stringify(channel, undefined, 2));
   const { shard, owner, epoch, seq, mailbox, listeners } = channel;
   console.log(
     table(
       ["shard", "owner", "epoch", "seq", "mailbox", "listeners"],
-      [[shard, owner ?? "(nobody)", epoch, seq, mailbox, listeners]],
+      [[shard, owner ?? "(nobody)", epoch ?? "-", seq ?? "-", mailbox ?? "-", listeners]],
     ),
   );
 }

@@ -56,6 +56,8 @@ beforeAll(async () => {
         return answer(200, STATUS);
       case "GET /admin/channels/c%2F1":
         return answer(200, CHANNEL);
+      case "GET /admin/channels/moving":
+        return answer(200, { id: "moving", shard: 7, listeners: 0 });
       case "POST /admin/nodes/node-1/drain":
         return answer(202, { node: "node-1", draining: true });
       default:
@@ -115,8 +117,17 @@ describe("hubbub", () => {
     expect(await hubbub(["drain", "nope"])).toMatchObject({
       code: 1,
       out: "",
-      err: "There is no such node.\n",
+      err: 'No node nope is in the cluster: "hubbub status" lists names and ids.\n',
     });
+  });
+
+  it("channel: says that there is none, and shows what is not known while nobody serves its shard", async () => {
+    expect(await hubbub(["channel", "nope"])).toMatchObject({
+      code: 1,
+      out: "",
+      err: expect.stringMatching(/^There is no channel nope: [^\n]+\n$/),
+    });
+    expect((await hubbub(["channel", "moving"])).out).toMatch(/7 +\(nobody\) +- +- +- +0/);
   });
 
   it("finds the cluster in the data folder, and goes on to the next node when one does not answer", async () => {

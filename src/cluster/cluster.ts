@@ -10,7 +10,7 @@ import { disconnect, type Ground, type GroundOptions, layGround, whenConnected }
 import { Leadership } from "./leader.ts";
 import { NodeLease } from "./lease.ts";
 import { Messaging } from "./messaging.ts";
-import { fromFields, type NodeRecord, type NodeRole } from "./nodes.ts";
+import { fromFields, type LiveNode, type NodeRecord, type NodeRole } from "./nodes.ts";
 import { untilAnswered } from "./redis.ts";
 import type { Lease, OpenShard } from "./shard-host.ts";
 import type { ChannelPlace, ClusterStatus } from "./status.ts";
@@ -20,6 +20,8 @@ import { Vitals } from "./vitals.ts";
 const DRAIN_LOOK_MS = 100;
 /** The last node to drain lets Postgres catch up for this long; the rest stays in the log (rule P3). */
 const LAST_FLUSH_MS = 10_000;
+/** Leases are renewed every 2 s; half as much again for a busy node. */
+const RENEWED_WITHIN_MS = 3_000;
 /** A node that stops without having drained gives its shards this long. */
 const STOP_WITHIN_MS = 1_000;
 
@@ -108,15 +110,24 @@ export class Cluster {
     return this.#messaging.router;
   }
 
-  /** Does every shard have an owner, and does this node serve those that are its own? */
-  get isPlaced(): boolean {
-    const { table, incarnation } = this.#ground;
-    const serving = new Set(this.#messaging.shards.serving());
-    for (let shard = 0; shard < table.shards; shard++) {
-      const owner = table.owner(shard);
-      if (owner === undefined || (owner === incarnation && !serving.has(shard))) return false;
+  /**
+   * How many shards nobody would answer for: without an owner, or owned by a node that is gone or does not serve them
+   * yet. One that is handed over counts as served: requests wait for it. All of them while Redis is away.
+   */
+  async unserved(): Promise<number> {
+    const { table, control, incarnation, logger } = this.#ground;
+    try {
+      const nodes = (await control.readNodes()).map(fromFields).filter((node) => this.#isThere(node));
+      const live = new Map(nodes.map((node) => [node.id, node.serving]));
+      live.set(incarnation, this.#messaging.shards.serving());
+      return Array.from({ length: table.shards }, (_, shard) => table.row(shard)).filter(
+        ({ node = "", previous = "" }, shard) =>
+          !live.has(node) || !(live.get(node)?.has(shard) || live.has(previous)),
+      ).length;
+    } catch (error) {
+      logger.debug({ err: error }, "start: Redis did not answer");
+      return table.shards;
     }
-    return true;
   }
 
   /**
@@ -131,7 +142,7 @@ export class Cluster {
     const { record, shards, protocol } = this.#options;
     await whenConnected(this.#ground);
     const again = (error: unknown) =>
-      logger.warn({ err: error }, "start: Redis did not answer; asking again");
+      logger.warn({ reason: (error as Error).message }, "start: Redis did not answer; asking again");
     await untilAnswered(() => this.#setClock(), again);
     this.#startedAtMs = clock.nowMs();
     const ours = { shards, protocol, createdAtMs: this.#startedAtMs };
@@ -226,6 +237,11 @@ export class Cluster {
       this.#ground.logger.debug({ err: error }, "drain: Redis did not answer");
       return true;
     }
+  }
+
+  /** A lease outlives its node by seconds: not one that should have been renewed by now, nor the one that died under our name. */
+  #isThere({ name, leaseAgeMs }: LiveNode): boolean {
+    return leaseAgeMs < RENEWED_WITHIN_MS && name !== this.#options.name;
   }
 
   #made(): ClusterParts {

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { assign, type Move } from "./assign.ts";
+import { BatchLine } from "./batch-line.ts";
 import type { Continuity } from "./continuity.ts";
 import { type Control, LEASE_TTL_MS } from "./control.ts";
 import type { NodeLease } from "./lease.ts";
@@ -28,9 +29,11 @@ export type LeadershipOptions = {
 
 export class Leadership {
   readonly #options: LeadershipOptions;
+  readonly #line: BatchLine;
   #surveyor = new Surveyor();
   /** Of this node's reign as leader; 0: it does not lead. */
   #epoch = 0;
+  #toldDead: readonly string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> | undefined;
   #renounced = false;
@@ -39,6 +42,9 @@ export class Leadership {
   constructor(options: LeadershipOptions) {
     this.#options = options;
     options.metrics.leader.set(0);
+    this.#line = new BatchLine(({ counts, ...batch }) =>
+      options.logger.info({ ...batch, version: options.table.version, ...counts }, "leader: shards assigned"),
+    );
   }
 
   get leads(): boolean {
@@ -82,7 +88,7 @@ export class Leadership {
     }
     const sentAtMs = performance.now();
     try {
-      if (this.#renounced) return TRY_EVERY_MS;
+      if (this.#renounced || (await this.#defers())) return TRY_EVERY_MS;
       const { epoch, runId } = await control.elect(incarnation, table.leaderEpoch);
       continuity.answered(runId, sentAtMs, performance.now());
       this.#lead(epoch);
@@ -95,14 +101,29 @@ export class Leadership {
     }
   }
 
+  /**
+   * A node that has not watched Redis for one lease time may call nobody gone yet (rule P0): while a node that has been
+   * there for longer is alive, that one shall lead, so that a leader's shards move as soon as its lease has run out.
+   */
+  async #defers(): Promise<boolean> {
+    const { control, incarnation, continuity } = this.#options;
+    if (this.leads || continuity.unbrokenMs() >= LEASE_TTL_MS) return false;
+    const live = (await control.readNodes()).map(fromFields);
+    const own = live.find(({ id }) => id === incarnation);
+    const isElder = (node: LiveNode) =>
+      own !== undefined && !node.draining && node.startedAtMs < own.startedAtMs;
+    return live.some(isElder);
+  }
+
   #lead(epoch: number): void {
     if (epoch === this.#epoch) return;
+    this.#line.flush();
     const { metrics, logger } = this.#options;
     this.#epoch = epoch;
     this.#surveyor = new Surveyor();
     metrics.leader.set(epoch > 0 ? 1 : 0);
     if (epoch > 0) logger.info({ leaderEpoch: epoch }, "leader: elected");
-    else logger.info("leader: lost");
+    else logger.info("leader: no longer this node");
   }
 
   async #resign(): Promise<void> {
@@ -145,8 +166,23 @@ export class Leadership {
       const owner = table.owner(shard);
       if (owner !== undefined && !alive.has(owner)) missing.add(owner);
     }
-    if (missing.size === 0 || continuity.unbrokenMs() >= LEASE_TTL_MS) return missing;
-    return new Set(await control.leavers([...missing]));
+    if (missing.size === 0) return missing;
+    const left = new Set(await control.leavers([...missing]));
+    if (continuity.unbrokenMs() < LEASE_TTL_MS) return left;
+    this.#tellDead([...missing].filter((id) => !left.has(id)));
+    return missing;
+  }
+
+  /** Said once, in the round that finds it so. */
+  #tellDead(dead: readonly string[]): void {
+    for (const id of dead) {
+      if (!this.#toldDead.includes(id))
+        this.#options.logger.warn(
+          { dead: id },
+          "leader: a node's lease ran out; its shards go to the others",
+        );
+    }
+    this.#toldDead = dead;
   }
 
   async #write(moves: readonly Move[], live: readonly LiveNode[], whole: boolean): Promise<boolean> {
@@ -158,16 +194,12 @@ export class Leadership {
       rows.set(shard, { version, node: to, ...(from !== undefined && { previous: from }) });
     const texts = new Map([...rows].map(([shard, row]) => [shard, formatRow(row)]));
     if (!(await control.writeTable({ incarnation, epoch: this.#epoch }, version, texts))) return false;
-    const reasons: Record<string, number> = {};
-    for (const { shard, reason } of moves) {
-      reasons[reason] = (reasons[reason] ?? 0) + 1;
+    for (const { shard, reason, to } of moves) {
       metrics.shardMoves.inc({ reason });
       if (reason === "stuck") this.#surveyor.strike(shard);
+      this.#line.add({ moves: reason, from: table.owner(shard) ?? "nobody", to });
     }
-    logger.info(
-      { version, moves: reasons },
-      whole ? "leader: table put back after Redis forgot it" : "leader: shards assigned",
-    );
+    if (whole) logger.warn({ version }, "leader: table put back after Redis forgot it");
     await reader.read();
     return true;
   }

@@ -97,7 +97,9 @@ export class NodeLease implements Lease {
   #deaf(): number {
     if (this.#sentAtMs === Number.NEGATIVE_INFINITY) return FIRST_BEAT_MS;
     if (this.#trouble !== "deaf")
-      this.#options.logger.warn("lease: not renewed, since this node cannot hear itself");
+      this.#options.logger.warn(
+        "lease: not renewed, since this node cannot hear itself over Redis pub/sub; it serves nobody until it does",
+      );
     this.#trouble = "deaf";
     return RETRY_MS;
   }
@@ -112,12 +114,13 @@ export class NodeLease implements Lease {
       clock.observe(redisMs, sentAtMs, atMs);
       continuity.answered(runId, sentAtMs, atMs);
       if (held && !stood) {
-        logger.warn("lease: Redis had forgotten it");
+        logger.warn("lease: Redis had forgotten it; was it restarted empty, or did a replica take over?");
         continuity.broke();
       }
     } catch (error) {
       continuity.broke();
-      if (this.#trouble !== "unanswered") logger.warn({ err: error }, "lease: renewal failed; trying again");
+      if (this.#trouble !== "unanswered")
+        logger.warn({ reason: reasonOf(error) }, "lease: not renewed, since Redis did not answer; trying on");
       this.#trouble = "unanswered";
       return RETRY_MS;
     }
@@ -130,7 +133,13 @@ export class NodeLease implements Lease {
     this.#trouble = undefined;
     this.#sentAtMs = sentAtMs;
     if (held) return;
-    this.#options.logger.info(first ? "lease: joined the cluster" : "lease: held again after a lapse");
+    const { incarnation, logger } = this.#options;
+    logger.info({ incarnation }, first ? "lease: joined the cluster" : "lease: held again after a lapse");
     this.#options.onHeld();
   }
+}
+
+/** One line: a stack says nothing about a Redis that is away. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

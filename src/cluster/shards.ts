@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { ShardActors } from "../../actors/ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { BatchLine } from "./batch-line.ts";
 import { Claims } from "./claims.ts";
 import type { PlacementTable } from "./placement-table.ts";
 import type { OpenShard, ShardHost } from "./shard-host.ts";
@@ -25,6 +26,9 @@ export type ShardsOptions = {
   logger: Logger;
 };
 
+/** In the log, where a shard comes from or goes to no living node. */
+const NOBODY = "nobody";
+
 /** `releasing` resolves when the host has ended. */
 type Running = { host: ShardHost; releasing?: Promise<void> };
 /** Since when a shard is expected to be served here; `planned` when another node hands it over. */
@@ -39,11 +43,13 @@ export class Shards {
   /** The row up to which this node has said *released*, by shard. */
   readonly #toldVersion = new Map<number, number>();
   readonly #claims: Claims;
+  readonly #lines: ReturnType<typeof linesOf>;
   #closed = false;
 
   constructor(options: ShardsOptions) {
     this.#options = options;
     this.#claims = new Claims((shard) => this.#open(shard));
+    this.#lines = linesOf(options.logger);
     options.table.onChange((changed) => {
       for (const shard of changed) this.#settle(shard);
     });
@@ -83,6 +89,7 @@ export class Shards {
     this.#closed = true;
     for (const shard of [...this.#expected.keys()]) this.#forget(shard);
     await Promise.all([...this.#running.values()].map((running) => this.#release(running, options)));
+    for (const line of Object.values(this.#lines)) line.flush();
   }
 
   /** Brings what runs in line with the shard's row. */
@@ -140,18 +147,22 @@ export class Shards {
       const tookSeconds = (performance.now() - expected.sinceMs) / 1_000;
       (expected.planned ? metrics.handoverDuration : metrics.failoverDuration).observe(tookSeconds);
     }
+    const from = this.#options.table.row(shard).previous ?? NOBODY;
+    this.#lines.served.add({ from }, expected?.sinceMs);
     onChange(shard);
   }
 
   #ended(host: ShardHost, why: "released" | "fenced"): void {
-    const { metrics, logger, onChange } = this.#options;
-    const { shard, epoch } = host;
+    const { metrics, table, onChange } = this.#options;
+    const { shard } = host;
     if (this.#running.get(shard)?.host !== host) return;
     this.#running.delete(shard);
     this.#claims.done(shard);
     metrics.shardEpoch.remove({ shard: String(shard) });
     metrics.shardLoad.remove({ shard: String(shard) });
-    if (why === "fenced") logger.warn({ shard, epoch }, "shard: fenced, another owner took it");
+    const { node = NOBODY } = table.row(shard);
+    if (why === "fenced") this.#lines.fenced.add({ owner: node });
+    else this.#lines.released.add({ to: node === this.#options.incarnation ? NOBODY : node });
     this.#forget(shard);
     onChange(shard);
     // Whatever ended it, the row may (still, or again) name this node.
@@ -187,4 +198,20 @@ export class Shards {
     this.#expected.delete(shard);
     this.#claims.drop(shard);
   }
+}
+
+/** What an operator reads of shards that come and go. */
+function linesOf(logger: Logger) {
+  return {
+    served: new BatchLine(({ counts, ...batch }) => logger.info({ ...batch, ...counts }, "shards served")),
+    released: new BatchLine(({ counts, ...batch }) =>
+      logger.info({ ...batch, ...counts }, "shards released"),
+    ),
+    fenced: new BatchLine(({ counts, ...batch }) =>
+      logger.warn(
+        { ...batch, ...counts },
+        "shards fenced: others took them while this node was silent; if it happens again, see whether it stalls or lost Redis",
+      ),
+    ),
+  };
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { LogServers } from "../cluster/log/redis-log.ts";
 import { openRedis } from "../cluster/redis.ts";
 import type { Config } from "../config.ts";
+import type { Logger } from "../telemetry/logger.ts";
 
 /** What others reach this node by. A port of 0 is known only once it listens. */
 export type Place = { url: string; metricsUrl: string };
@@ -32,12 +33,18 @@ function urlAt(host: string, port: number): string {
 }
 
 /** The gateway's connections: scripts and rates, publishing, subscribing: apart, so that none waits behind another. */
-export function openGatewayRedis({ redis }: Config) {
-  return {
+export function openGatewayRedis({ redis }: Config, logger: Logger) {
+  const clients = {
     commands: openRedis(redis, "commands"),
     publisher: openRedis(redis, "publisher"),
     subscriber: openRedis(redis, "subscriber"),
   };
+  // `store-watch.ts` says once that Redis is away; each client would say it several times a second, with a stack.
+  for (const [client, connection] of Object.entries(clients))
+    connection.on("error", (error: Error) =>
+      logger.debug({ client, reason: error.message }, "gateway: connection error"),
+    );
+  return clients;
 }
 
 /** The logs' own form of `REDIS_URL`: they open one connection per server themselves. */

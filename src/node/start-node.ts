@@ -21,6 +21,8 @@ import { VERSION } from "./version.ts";
 /** Fixed for the life of a cluster: 256 logs are few enough to claim at once and many enough to spread (10). */
 const SHARDS = 256;
 const PLACED_LOOK_MS = 20;
+/** A lease and a take-over after it, twice. A node without the others' shards is of use all the same. */
+const PLACED_WITHIN_MS = 30_000;
 
 export type Node = {
   /** Its incarnation. */
@@ -77,8 +79,23 @@ export async function startNode(config: Config, logger: Logger, hooks: NodeHooks
     place.url = await listen(clients, config.host, config.port, config.publicUrl);
   }
   place.metricsUrl = await listen(servers.at(-1)!, config.host, config.metricsPort, config.publicMetricsUrl);
-  while (!cluster.lease.holds() || !cluster.isPlaced) await sleep(PLACED_LOOK_MS);
+  await whenPlaced(cluster, logger);
   return { id: cluster.incarnation, place, leave: (withinMs) => leave(parts, servers, withinMs) };
+}
+
+/** Until this node is a member and every shard is answered for: who hears "ready" may create anything at once. */
+async function whenPlaced(cluster: Cluster, logger: Logger): Promise<void> {
+  const untilMs = performance.now() + PLACED_WITHIN_MS;
+  for (;;) {
+    const unserved = cluster.lease.holds() ? await cluster.unserved() : SHARDS;
+    if (unserved === 0) return;
+    if (cluster.lease.holds() && performance.now() > untilMs) {
+      const why =
+        "serving, though some shards are served by no node yet: see the other nodes' logs, and Postgres";
+      return logger.warn({ unserved }, why);
+    }
+    await sleep(PLACED_LOOK_MS);
+  }
 }
 
 function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
@@ -107,8 +124,8 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     metrics,
     logger,
   });
-  const redis = openGatewayRedis(config);
-  const stores = watchStores({ redis: redis.commands, ping: () => store.ping() });
+  const redis = openGatewayRedis(config, logger);
+  const stores = watchStores({ redis: redis.commands, ping: () => store.ping(), logger });
   const tokens = createTokens({
     secret: config.tokenSecret,
     issuer: "hubbub",

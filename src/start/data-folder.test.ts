@@ -16,8 +16,12 @@ describe("the data folder", () => {
     expect(existsSync(openDataFolder(join(dir, "a", "b")))).toBe(true);
     writeFileSync(join(dir, "file"), "");
     expect(() => openDataFolder(join(dir, "file", "x"))).toThrow(
-      /cannot be made \(ENOTDIR\): set HUBBUB_DATA_DIR/,
+      /cannot be made or written \(ENOTDIR\): set HUBBUB_DATA_DIR/,
     );
+  });
+
+  it("is refused at once where the file system makes no folders, as below /proc", () => {
+    expect(() => openDataFolder("/proc/hubbub/data")).toThrow(/cannot be made or written \(ENOENT\)/);
   });
 
   it("is refused, untouched, when a newer version made it", () => {

@@ -1,15 +1,18 @@
 /** The folder of `npm start`: what survives in it, and that only one parent works on it. */
 import { randomBytes } from "node:crypto";
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { codeOf, Trouble } from "../lib/trouble.ts";
 import { identify, isRunning, type ProcessIdentity } from "./processes.ts";
 
@@ -44,10 +47,11 @@ export const FILES = {
 export function openDataFolder(path: string): string {
   try {
     // Others may enter, since Postgres may run as another user; every file in it that matters is 0600 or 0700.
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeFolder(resolve(path));
+    accessSync(path, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new Trouble(
-      `The data folder ${path} cannot be made (${codeOf(error)}): set HUBBUB_DATA_DIR to one that can.`,
+      `The data folder ${path} cannot be made or written (${codeOf(error)}): set HUBBUB_DATA_DIR to one that can.`,
     );
   }
   const dir = realpathSync(path);
@@ -58,6 +62,18 @@ export function openDataFolder(path: string): string {
     );
   }
   return dir;
+}
+
+/** Level by level: `mkdirSync` with `recursive` never returns where a file system answers ENOENT below a folder that is there, as /proc does. */
+function makeFolder(path: string): void {
+  if (!existsSync(path)) {
+    makeFolder(dirname(path));
+    try {
+      mkdirSync(path, { mode: 0o755 });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error; // made by another just now
+    }
+  } else if (!statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });
 }
 
 /**

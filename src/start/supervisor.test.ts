@@ -10,7 +10,8 @@ const POLL = { timeout: 30_000, interval: 50 };
 
 /** A node that does as its name says, and ends in order on SIGTERM. */
 const NODE = `
-  const { HUBBUB_NAME: name, FAILS } = process.env;
+  const { HUBBUB_NAME: name, FAILS, SAYS } = process.env;
+  for (const line of JSON.parse(SAYS ?? "[]")) console.log(JSON.stringify(line));
   if (FAILS) { console.log(JSON.stringify({ level: "fatal", msg: "cannot start", err: { message: "no luck" } })); process.exit(1); }
   process.on("SIGTERM", () => process.exit(0));
   process.on("disconnect", () => process.exit(0));
@@ -76,6 +77,20 @@ describe("the parent of the nodes", () => {
     await expect(supervise(["a"], { FAILS: "1" }).start()).rejects.toThrow(
       /^a did not start \(cannot start: no luck\): see .*a\.log\.$/,
     );
+  });
+
+  it("shows a node's errors, and that a store is back, and leaves everything else to its log", async () => {
+    const lines = [
+      { level: "error", msg: "Redis does not answer" },
+      { level: "warn", msg: "lease: not renewed" },
+      { level: "info", msg: "Redis answers again", awayMs: 5_000 },
+      { level: "info", msg: "shards served" },
+      { level: "error", msg: "the end" },
+    ];
+    await supervise(["a"], { SAYS: JSON.stringify(lines) }).start();
+    await expect
+      .poll(() => said, POLL)
+      .toEqual(["a: Redis does not answer", "a: Redis answers again", "a: the end"]);
   });
 
   it("ends all of them when asked, and starts none again", async () => {

@@ -108,13 +108,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 }
 
-/** Shows a node's errors in one line each; everything else is in its log only. */
+/** Shows a node's errors, and that a store is back, in one line each; everything else is in its log only. */
 function troubleTeller(name: string, last: Map<string, string>, say: Say): (line: string) => void {
   const shownAtMs = new Map<string, number>();
   return (line) => {
-    if (!isTrouble(line)) return;
+    const isBad = isTrouble(line);
+    if (!isBad && parsed(line)?.awayMs === undefined) return;
     const message = messageOf(line);
-    last.set(name, message);
+    if (isBad) last.set(name, message);
     const nowMs = performance.now();
     if (nowMs - (shownAtMs.get(message) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     if (shownAtMs.size > 100) shownAtMs.clear();
@@ -136,7 +137,14 @@ function messageOf(line: string): string {
   return [entry.msg, cause].filter((each) => each !== undefined && each !== "").join(": ");
 }
 
-type LogLine = { level?: string; msg?: string; reason?: string; err?: { message?: string } };
+/** `awayMs`: of a store that answers again. */
+type LogLine = {
+  level?: string;
+  msg?: string;
+  reason?: string;
+  err?: { message?: string };
+  awayMs?: number;
+};
 
 function parsed(line: string): LogLine | undefined {
   if (!line.startsWith("{")) return undefined;

@@ -92,16 +92,19 @@ export class RedisLog implements LogStore {
         memoryShare,
         onEnd: (ended) => this.#ended(address, line, ended),
         onMoved: () => this.#slots?.refresh(),
-        onError: (error) => logger.debug({ address, reason: error.message }, "log connection"),
+        onError: (error) => logger.debug({ ...named(address), reason: error.message }, "log connection"),
       });
       if (this.#lines.get(address) !== line) return link.close();
       line.link = link;
       line.retryMs = RETRY_FIRST_MS;
-      logger.info({ address, runId: link.server.runId }, "log connected");
+      logger.info({ ...named(address), runId: link.server.runId }, "log connected");
       this.#changed();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      logger.warn({ address, reason: error.message }, "log out of reach");
+      const facts = { ...named(address), reason: error.message };
+      // Once per outage: the tries that follow say nothing new.
+      if (line.retryMs > RETRY_FIRST_MS) logger.debug(facts, "log out of reach");
+      else logger.warn(facts, "log out of reach: nothing is confirmed until Redis answers; trying on");
       this.#retry(address, line);
     }
   }
@@ -110,7 +113,10 @@ export class RedisLog implements LogStore {
     if (line.link !== link) return;
     line.link = undefined;
     if (this.#lines.get(address) === line) {
-      this.#options.logger.warn({ address }, "log connection ended");
+      this.#options.logger.warn(
+        named(address),
+        "log connection ended: nothing is confirmed until it is back",
+      );
       this.#retry(address, line);
     }
     this.#changed();
@@ -139,4 +145,9 @@ export class RedisLog implements LogStore {
   #changed(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
+}
+
+/** The only server has no address worth a field. */
+function named(address: Address): { address?: Address } {
+  return address === ONLY ? {} : { address };
 }

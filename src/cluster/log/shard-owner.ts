@@ -134,7 +134,7 @@ export class ShardOwner implements ShardHost {
     this.#state = "serving";
     reign.serve(started.unflushed, taken.retained);
     const counts = { retained: taken.retained.length, unflushed: started.unflushed.length };
-    this.#logger.info({ shard: this.shard, epoch: reign.epoch, ...counts }, "shard served");
+    this.#logger.debug({ shard: this.shard, epoch: reign.epoch, ...counts }, "shard served");
     return "serving";
   }
 
@@ -190,22 +190,28 @@ export class ShardOwner implements ShardHost {
   /** Serves nothing more; what Postgres lacks goes to the new owner (rule G3). */
   #fence(why: string): void {
     if (this.#state === "ended") return;
-    this.#logger.warn({ shard: this.shard, epoch: this.epoch, why }, "shard fenced");
+    this.#logger.debug({ shard: this.shard, epoch: this.epoch, why }, "shard fenced");
     this.#options.metrics.logFenced.inc();
     const records = this.#end("fenced");
     if (records.length > 0)
       this.#salvage(records).catch((error) =>
-        this.#logger.error({ shard: this.shard, err: error }, "salvage failed"),
+        this.#logger.error(
+          { shard: this.shard, err: error },
+          "salvage failed: what Postgres lacked of this shard may be lost",
+        ),
       );
   }
 
   async #salvage(records: readonly LogRecord[]): Promise<void> {
     const { lost } = await this.#options.salvage(this.shard, records);
     if (lost > 0) this.#options.metrics.logLost.inc(lost);
-    this.#logger.info(
-      { shard: this.shard, records: records.length, lost },
-      "unflushed records brought to the new owner",
-    );
+    const facts = { shard: this.shard, records: records.length, lost };
+    if (lost > 0)
+      this.#logger.error(
+        facts,
+        "acknowledged events were lost: their new owner refused them or never answered",
+      );
+    else this.#logger.debug(facts, "unflushed records brought to the new owner");
   }
 
   /** A broken promise of our own: the log fences us, so giving the shard up is safe, and going on is not. */
@@ -223,7 +229,7 @@ export class ShardOwner implements ShardHost {
     this.#actors?.end();
     this.#onEnd();
     if (why === "released")
-      this.#logger.info(
+      this.#logger.debug(
         { shard: this.shard, epoch: this.epoch, unflushed: records.length },
         "shard released",
       );

@@ -103,6 +103,16 @@ test("a log is in the tables, with its positions, as actors and gateways read it
   ]);
 });
 
+test("rule I2: what stands in the log again, under another reign's ids, is in Postgres once", async () => {
+  const log = TestLog.of([]);
+  for (let i = 0; i < 5; i++) log.send(i % 2, 0);
+  await project(store, log);
+  const once = await dump(store);
+  expect(once.messages).toHaveLength(5);
+  await project(store, log);
+  expect(await dump(store)).toEqual(once);
+});
+
 test("replies move their thread's first message forward, and a replay never back", async () => {
   const log = TestLog.of([]);
   const root = log.send(0, 0);
