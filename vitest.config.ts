@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit`: no server, milliseconds. `servers`: against a real Redis and Postgres, started once by the global setup.
  * `cluster`: real node processes under faults; one file at a time, since they share two cores.
+ * People in a browser have a config of their own, `test/e2e/vitest.config.ts`: `npm run test:e2e`.
  */
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{protocol,actors,gateway,src,scripts,bench,test}/**/*.test.ts"],
-          exclude: ["**/*.server.test.ts", "test/cluster/**"],
+          exclude: ["**/*.server.test.ts", "test/cluster/**", "test/e2e/**"],
         },
       },
       {

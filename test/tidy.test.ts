@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
+import { describeConfig } from "../src/config.ts";
 
 const ROOTS = ["protocol", "actors", "gateway", "src", "bench", "scripts", "test"];
 /** Lines of a source file at most: past it there are two ideas in one file. */
@@ -89,6 +90,15 @@ function findCycle(graph: Map<string, string[]>): string[] | undefined {
   return undefined;
 }
 
+/** Settings without effect: no `config.name` (or `options.name`, where it is handed on), no `readSetting("name")`, no `name` taken out of a record of either. */
+function unread(names: readonly string[], readers: string): string[] {
+  const isRead = (name: string) =>
+    new RegExp(
+      `\\b(config|options)\\.${name}\\b|readSetting\\("${name}"\\)|\\{[^{}]*\\b${name}\\b[^{}]*\\}(: Config| = (config|options)\\b)`,
+    ).test(readers);
+  return names.filter((name) => !isRead(name));
+}
+
 describe("the structure", () => {
   it("imports only one way", () => {
     expect(files.length).toBeGreaterThan(30);
@@ -129,6 +139,17 @@ describe("the structure", () => {
       .map((file) => [file, readFileSync(file, "utf8").split("\n").length - 1] as const)
       .filter(([, lines]) => lines > LINES_MAX);
     expect(long).toEqual([]);
+  });
+
+  it("reads every setting somewhere outside its tables", () => {
+    const names = describeConfig({}).map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(20);
+    const readers = files
+      .filter((file) => /^(src|gateway)\//.test(file) && !/^src\/config(\/|\.ts$)|\.test\.ts$/.test(file))
+      .map((file) => readFileSync(file, "utf8"))
+      .join("\n");
+    expect(unread(names, readers)).toEqual([]);
+    expect(unread([...names, "nobodyReadsMs"], readers)).toEqual(["nobodyReadsMs"]);
   });
 
   it("keeps words of work in progress, machine paths and hosts out", () => {

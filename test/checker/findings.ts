@@ -14,7 +14,15 @@ const KINDS_BY_ROW = {
     "acked_out_of_order",
   ],
   D2: ["stored_twice", "sequenced_twice", "two_first_acks", "two_answers", "content_changed"],
-  D3: ["lost", "weaker_than_asked", "refused_but_stored", "unanswered", "ack_unasked", "unsent"],
+  D3: [
+    "lost",
+    "weaker_than_asked",
+    "refused_but_stored",
+    "refused_but_heard",
+    "unanswered",
+    "ack_unasked",
+    "unsent",
+  ],
   D4: ["gap", "duplicate", "disorder", "stale", "uninvited", "sync_hole", "went_back"],
 } as const;
 export type Row = keyof typeof KINDS_BY_ROW;

@@ -1,60 +1,18 @@
-/** Single faults, planted into a history that was right. Each returns undefined where the history has no place for it. */
-import type { Ack, EventSeen, HistoryRecord, Live, MessageRow, Synced } from "./history.ts";
-
-/** Changes one thing; `pick` chooses among the places, modulo how many there are. */
-export type Mutation = (history: readonly HistoryRecord[], pick: number) => HistoryRecord[] | undefined;
-
-type What = HistoryRecord["what"];
-type Of<W extends What> = Extract<HistoryRecord, { what: W }>;
-
-/** Replaces one record of a kind by what `change` makes of it; `fits` says which are places. */
-function change<W extends What>(
-  what: W,
-  to: (record: Of<W>, history: readonly HistoryRecord[]) => HistoryRecord[],
-  fits: (record: Of<W>, history: readonly HistoryRecord[]) => boolean = () => true,
-): Mutation {
-  return (history, pick) => {
-    const places = history.flatMap((record, at) =>
-      record.what === what && fits(record as Of<W>, history) ? [at] : [],
-    );
-    const at = places[pick % places.length];
-    if (at === undefined) return undefined;
-    return history.toSpliced(at, 1, ...to(history[at] as Of<W>, history));
-  };
-}
-
-const withEvents = (live: Live, events: EventSeen[]): Live[] =>
-  events.length === 0 ? [] : [{ ...live, events }];
-const isMessage = (event: EventSeen): boolean => event.clientId !== undefined;
-const holdsMessage = ({ events }: Live | Synced): boolean => events.some(isMessage);
-const long = ({ events }: Live | Synced): boolean => events.length >= 2;
-const headOf = (history: readonly HistoryRecord[], channelId: string): number =>
-  history.reduce(
-    (head, record) => (record.what === "channel" && record.channelId === channelId ? record.seq : head),
-    0,
-  );
-const firstChanged = (events: EventSeen[], to: (event: EventSeen) => EventSeen): EventSeen[] => {
-  const at = Math.max(0, events.findIndex(isMessage));
-  return events.map((event, i) => (i === at ? to(event) : event));
-};
-
-/** A frame after which the same client gets nothing but frames in this channel: what is lost here is never repaired. */
-function unrepaired(live: Live, history: readonly HistoryRecord[]): boolean {
-  const rest = history
-    .slice(history.indexOf(live) + 1)
-    .filter((record) => "client" in record && record.client === live.client);
-  const heals = (record: HistoryRecord) =>
-    record.what === "disconnect" ||
-    ((record.what === "sync" || record.what === "open" || record.what === "behind") &&
-      record.channelId === live.channelId);
-  return !rest.some(heals);
-}
-
-const otherRow = (row: MessageRow, history: readonly HistoryRecord[]): MessageRow | undefined =>
-  history.find(
-    (record): record is MessageRow =>
-      record.what === "row" && record.channelId === row.channelId && record.seq !== row.seq,
-  );
+/** Single faults, planted into a history that was right. */
+import type { Ack, EventSeen, HistoryRecord, Live } from "./history.ts";
+import {
+  change,
+  firstChanged,
+  headOf,
+  holdsMessage,
+  isMessage,
+  long,
+  type Mutation,
+  otherRow,
+  unrepaired,
+  withEvents,
+  without,
+} from "./planting.ts";
 
 /** By name. Together they touch every kind of violation. */
 export const MUTATIONS: Record<string, Mutation> = {
@@ -228,13 +186,7 @@ export const MUTATIONS: Record<string, Mutation> = {
     );
     const gone = places[pick % places.length];
     if (gone === undefined) return undefined;
-    const without = (events: EventSeen[]) => events.filter((event) => event.seq !== gone.event.seq);
-    return history.flatMap((record): HistoryRecord[] => {
-      if (record === gone) return [];
-      if (!("channelId" in record) || record.channelId !== gone.channelId) return [record];
-      if (record.what === "events") return withEvents(record, without(record.events));
-      return record.what === "sync" ? [{ ...record, events: without(record.events) }] : [record];
-    });
+    return without(history, gone.channelId, (seq) => seq === gone.event.seq);
   },
   "the log goes back to an older reign": change(
     "logged",
@@ -248,4 +200,81 @@ export const MUTATIONS: Record<string, Mutation> = {
   ),
   "the head lies beyond all events": change("channel", (channel) => [{ ...channel, seq: channel.seq + 1 }]),
   "the head was never flushed": change("channel", (channel) => [{ ...channel, seq: channel.seq - 1 }]),
+  "an acked message is nowhere": (history, pick) => {
+    const acks = history.filter((record): record is Ack => record.what === "ack");
+    const gone = acks[pick % acks.length];
+    if (gone === undefined) return undefined;
+    return without(history, gone.channelId, (seq) => seq === gone.seq);
+  },
+  "all from an ack on died with the owner": (history, pick) => {
+    const acks = history.filter((record): record is Ack => record.what === "ack");
+    const first = acks[pick % acks.length];
+    if (first === undefined) return undefined;
+    const { channelId, seq: from } = first;
+    const clip = (seq: number) => Math.min(seq, from - 1);
+    return without(history, channelId, (seq) => seq >= from).map((record) => {
+      if (!("channelId" in record) || record.channelId !== channelId) return record;
+      if (record.what === "sync")
+        return { ...record, afterSeq: clip(record.afterSeq), seq: clip(record.seq) };
+      const isPosition = record.what === "open" || record.what === "behind" || record.what === "channel";
+      return isPosition ? { ...record, seq: clip(record.seq) } : record;
+    });
+  },
+  "two listeners saw two events in a different order": change(
+    "events",
+    (live) => {
+      const [a, b, ...rest] = live.events as [EventSeen, EventSeen, ...EventSeen[]];
+      return [{ ...live, events: [{ ...b, seq: a.seq }, { ...a, seq: b.seq }, ...rest] }];
+    },
+    long,
+  ),
+  "a woken owner broadcasts what its heir decided otherwise": change("events", (live) => {
+    const stale = {
+      ...live.events[0]!,
+      type: "member:updated",
+      clientId: undefined,
+      digest: "stale",
+    } as const;
+    return [{ ...live, epoch: live.epoch - 1, events: [stale] }, live];
+  }),
+  "a woken owner acks what its heir decided otherwise": change("ack", (ack) => {
+    const { client, channelId, by } = ack;
+    const stale = { client, channelId, by, clientId: `stale ${ack.clientId}` };
+    return [ack, { what: "send", ...stale, attempt: 1, content: "stale" }, { ...ack, ...stale }];
+  }),
+  "a frame comes again after a resume": change(
+    "sync",
+    (sync) => {
+      const { client, channelId, epoch, events } = sync;
+      return [sync, { what: "events", client, channelId, epoch, events }];
+    },
+    (sync) => sync.via === "resume" && sync.events.length > 0,
+  ),
+  "a difference begins with what the client had": change(
+    "sync",
+    (sync) => [{ ...sync, events: [sync.events[0]!, ...sync.events] }],
+    (sync) => sync.events.length > 0,
+  ),
+  "a refused message was heard": change(
+    "refused",
+    (refused, history) => {
+      const { client, channelId, clientId, by } = refused;
+      const seq = headOf(history, channelId) + 1;
+      const event: EventSeen = { seq, type: "message:new", by, clientId, atMs: 1e9, digest: "refused" };
+      return [refused, { what: "events", client, channelId, epoch: 1, events: [event] }];
+    },
+    (refused) => refused.retry === "never",
+  ),
+  "a message that nobody sent was heard": change("events", (live, history) => {
+    const seq = headOf(history, live.channelId) + 1;
+    const ghost: EventSeen = {
+      seq,
+      type: "message:new",
+      by: "user-0",
+      clientId: "ghost",
+      atMs: 1e9,
+      digest: "ghost",
+    };
+    return [live, { ...live, events: [ghost] }];
+  }),
 };

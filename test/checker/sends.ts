@@ -62,7 +62,7 @@ export class SendRules {
     for (const [name, sent] of this.#sent) {
       const row = this.#rows.get(name);
       if (sent.ack !== undefined) this.#checkAcked(sent, sent.ack, row);
-      else this.#checkUnacked(sent, row);
+      else this.#checkUnacked(sent, row, this.#sequenced.get(name));
       if (row !== undefined && row.content !== sent.send.content) {
         this.#findings.add(
           "D2",
@@ -188,8 +188,17 @@ export class SendRules {
     }
   }
 
-  #checkUnacked({ send, attempts, refusedForGood }: Sent, row: MessageRow | undefined): void {
+  #checkUnacked(sent: Sent, row: MessageRow | undefined, heardAs: number | undefined): void {
+    const { send, attempts, refusedForGood } = sent;
     const refused = refusedForGood >= attempts;
+    if (refused && heardAs !== undefined) {
+      this.#findings.add(
+        "D3",
+        "refused_but_heard",
+        send.channelId,
+        `${send.clientId} was refused for good and heard as seq ${heardAs}`,
+      );
+    }
     if (refused && row !== undefined) {
       this.#findings.add(
         "D3",

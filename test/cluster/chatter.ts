@@ -5,9 +5,10 @@ import type { ChatClient } from "../../bench/load/chat-client.ts";
 import { makeSite, type Person, type Site } from "../../bench/load/site.ts";
 import type { Durability } from "../../protocol/message.ts";
 import { check, type Report } from "../checker/checker.ts";
+import type { HistoryRecord } from "../checker/history.ts";
 import type { TestCluster, TestNode } from "../support/cluster.ts";
 import { Recorder } from "./recorder.ts";
-import { ownersOf, storedHistory } from "./stores.ts";
+import { loggedHistory, ownersOf, storedHistory } from "./stores.ts";
 
 export type ChatterOptions = {
   channels: number;
@@ -28,14 +29,19 @@ export class Chatter {
   readonly #site: Site;
   readonly #clients: ChatClient[][];
   readonly #everyMs: number;
+  /** Where clients connect; they look at it with each try. */
+  readonly #nodes: string[] = [];
   #writing: NodeJS.Timeout | undefined;
   #messages = 0;
+  /** What stood in the log before Redis was made to forget it. */
+  readonly #kept: HistoryRecord[] = [];
 
   private constructor(cluster: TestCluster, site: Site, options: ChatterOptions) {
     this.#cluster = cluster;
     this.#site = site;
     this.#everyMs = options.everyMs / options.channels;
-    const nodes = cluster.nodes.map(({ url }) => url);
+    const nodes = this.#nodes;
+    this.goTo(cluster.nodes);
     this.#clients = site.channels.map(({ id, members }, c) =>
       members.map((person, m) =>
         this.recorder.client({
@@ -61,6 +67,11 @@ export class Chatter {
       .poll(() => chatter.clients.every((client) => client.listening), { timeout: 20_000 })
       .toBe(true);
     return chatter;
+  }
+
+  /** Whoever connects from now on finds these. */
+  goTo(nodes: readonly TestNode[]): void {
+    this.#nodes.splice(0, this.#nodes.length, ...nodes.map(({ url }) => url));
   }
 
   get clients(): ChatClient[] {
@@ -115,6 +126,40 @@ export class Chatter {
     return { node: node!, channelIds: owned(node!) };
   }
 
+  /** Channels of these in which nobody has been acked after `sinceMs` (monotonic). */
+  silentSince(channelIds: readonly string[], sinceMs: number): string[] {
+    const heard = new Set(
+      this.recorder.tally.acks.filter(({ atMs }) => atMs > sinceMs).map((ack) => ack.channelId),
+    );
+    return channelIds.filter((id) => !heard.has(id));
+  }
+
+  /** Resolves when all of these have been acked in after `sinceMs`. */
+  async untilAllAcked(channelIds: readonly string[], sinceMs: number): Promise<void> {
+    await expect.poll(() => this.silentSince(channelIds, sinceMs), { timeout: 30_000 }).toEqual([]);
+  }
+
+  /** The greatest reign of which anyone has heard an event, by channel, in the order of `channelIds`. */
+  reigns(channelIds: readonly string[]): number[] {
+    const greatest = new Map<string, number>();
+    for (const record of this.recorder.history) {
+      if (record.what !== "events" && record.what !== "open") continue;
+      greatest.set(record.channelId, Math.max(record.epoch, greatest.get(record.channelId) ?? 0));
+    }
+    return channelIds.map((id) => greatest.get(id) ?? 0);
+  }
+
+  /** Messages sent again after the first `from` records of the history. */
+  resendsAfter(from: number): number {
+    return this.recorder.history.slice(from).filter((record) => record.what === "send" && record.attempt > 1)
+      .length;
+  }
+
+  /** The log as it stands counts as seen, whatever Redis forgets from now on. */
+  async keepLog(): Promise<void> {
+    this.#kept.push(...(await loggedHistory(this.#cluster.redis.url, this.channelIds)));
+  }
+
   /**
    * The longest time without an ack in any of these channels, in milliseconds, from `fromMs` (monotonic) to the last ack
    * of all: the pause that writers met.
@@ -133,27 +178,33 @@ export class Chatter {
     return Math.max(...pauses);
   }
 
-  /** Everything answered, heard and flushed; then what the stores hold ends the history, and the checker judges it. */
+  /** Everything answered, heard and flushed; then what the stores hold ends the history, and the checker must find nothing. */
   async judge(): Promise<Report> {
+    const report = await this.report();
+    expect(this.recorder.tally.failed).toEqual([]);
+    expect(report.violations, `${JSON.stringify(report.counts)}\n${this.#cluster.logTails()}`).toEqual([]);
+    const { seen } = report;
+    expect(Math.min(seen.acks, seen.rows, seen.logged), "nothing was judged").toBeGreaterThan(0);
+    expect(seen.deliveries, "every member hears every message").toBeGreaterThan(seen.rows);
+    return report;
+  }
+
+  /** The same without the verdict. */
+  async report(): Promise<Report> {
     this.hush();
-    const { tally, history } = this.recorder;
+    const { history } = this.recorder;
     await expect.poll(() => this.#unsettled(), { timeout: SETTLE_MS }).toEqual([]);
     const { databaseUrl, redis } = this.#cluster;
     let stored = await storedHistory(databaseUrl, redis.url, this.channelIds);
-    const behind = () => this.#behind(stored);
     for (
       const endMs = performance.now() + SETTLE_MS;
-      behind().length > 0 && performance.now() < endMs;
+      this.#behind(stored).length > 0 && performance.now() < endMs;
       await sleep(200)
     ) {
       stored = await storedHistory(databaseUrl, redis.url, this.channelIds);
     }
     for (const client of this.clients) client.stop();
-    expect(tally.failed).toEqual([]);
-    const report = await check([...history, ...stored]);
-    expect(report.violations, `${JSON.stringify(report.counts)}\n${this.#cluster.logTails()}`).toEqual([]);
-    expect(report.seen.acks).toBeGreaterThan(0);
-    return report;
+    return check([...history, ...this.#kept, ...stored]);
   }
 
   #unsettled(): string[] {

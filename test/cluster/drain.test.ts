@@ -14,12 +14,20 @@ it("drains an owner under load without an error, and without a disconnect before
   chatter.talk();
   await chatter.untilAcked(120);
   const { node, channelIds } = await chatter.busiestOwner();
+  const reigns = chatter.reigns(channelIds);
   const drainedAtMs = performance.now();
   await node.term();
+  const goneAtMs = performance.now();
   expect(await node.exited).toEqual({ code: 0, signal: null });
+  const { acks } = chatter.recorder.tally;
+  const meanwhile = acks.filter((ack) => ack.atMs > drainedAtMs && channelIds.includes(ack.channelId));
+  expect(meanwhile.length, "its channels were talking while it drained").toBeGreaterThan(channelIds.length);
+  await chatter.untilAllAcked(channelIds, goneAtMs);
   await chatter.untilAcked(120);
   const report = await chatter.judge();
 
+  const now = chatter.reigns(channelIds);
+  expect(channelIds.filter((_, i) => now[i]! <= reigns[i]!)).toEqual([]);
   const { refused, disconnects } = chatter.recorder.tally;
   expect(Object.fromEntries(refused)).toEqual({});
   expect(new Set(disconnects.map(({ reason }) => reason))).toEqual(new Set(["drain"]));

@@ -9,6 +9,7 @@ import { logKey } from "../../src/cluster/log/redis-link.ts";
 import { parseRow } from "../../src/cluster/placement-table.ts";
 import { shardOf } from "../../src/cluster/shard-of.ts";
 import { eventSeen, type HistoryRecord } from "../checker/history.ts";
+import type { TestNode } from "../support/cluster.ts";
 
 const PREFIX = "hub";
 const SHARDS = 256;
@@ -21,7 +22,7 @@ export async function storedHistory(
 ): Promise<HistoryRecord[]> {
   const [rows, logged] = await Promise.all([
     inPostgres(databaseUrl, channelIds),
-    inLogs(redisUrl, channelIds),
+    loggedHistory(redisUrl, channelIds),
   ]);
   return [...logged, ...rows];
 }
@@ -50,7 +51,8 @@ async function inPostgres(url: string, channelIds: readonly string[]): Promise<H
   }
 }
 
-async function inLogs(url: string, channelIds: readonly string[]): Promise<HistoryRecord[]> {
+/** All events in the logs of these channels, in the order of the log. */
+export async function loggedHistory(url: string, channelIds: readonly string[]): Promise<HistoryRecord[]> {
   const redis = new Redis(url);
   const wanted = new Set(channelIds);
   const logged: HistoryRecord[] = [];
@@ -84,4 +86,14 @@ export async function ownersOf(
   } finally {
     redis.disconnect();
   }
+}
+
+/** A metric of a node, summed over its labels or over those that hold `label` (`reason="dead"`); 0 where it was never counted. */
+export async function counted({ metricsUrl }: TestNode, name: string, label = ""): Promise<number> {
+  const response = await fetch(`${metricsUrl}/metrics`);
+  const samples = (await response.text()).matchAll(new RegExp(`^${name}(\\{.*\\})? (\\S+)$`, "gm"));
+  return [...samples].reduce(
+    (sum, [, labels = "", value]) => sum + (labels.includes(label) ? Number(value) : 0),
+    0,
+  );
 }
