@@ -2,7 +2,7 @@
 import type { Position } from "../protocol/channel.ts";
 import type { ChannelId } from "../protocol/ids.ts";
 import type { Unflushed } from "./channel/activation.ts";
-import type { Mark } from "./channel/marks.ts";
+import type { Mark } from "./channel/state.ts";
 import { type EventRecord, isEvent, type LogRecord, type MarkRecord } from "./ports.ts";
 
 export type Replayed = {

@@ -6,7 +6,7 @@ import type { Position } from "../protocol/channel.ts";
 import type { ChannelId } from "../protocol/ids.ts";
 import type { Message } from "../protocol/message.ts";
 import { assert } from "../src/lib/assert.ts";
-import type { Recent } from "./channel/history.ts";
+import type { Recent } from "./channel/state.ts";
 import type { EventRecord } from "./ports.ts";
 
 /** Events per channel, and their age at most, milliseconds: the resume window that clients are promised. */

@@ -2,8 +2,9 @@
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { type ChannelFacts, type EventRecord, StoreAway } from "../ports.ts";
 import type { Tail } from "../tail.ts";
-import { beyond, type Mark } from "./marks.ts";
-import { apply, type ChannelState, replay, restore } from "./state.ts";
+import { apply, replay } from "./apply.ts";
+import { beyond } from "./marks.ts";
+import { type ChannelState, type Mark, restore } from "./state.ts";
 
 /** What the log holds of a channel and Postgres may lack, oldest first. */
 export type Unflushed = { events: readonly EventRecord[]; marks: readonly Mark[] };

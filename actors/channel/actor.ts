@@ -18,13 +18,15 @@ import {
   NOTHING_FLUSHED,
   type Unflushed,
 } from "./activation.ts";
+import { apply, settle } from "./apply.ts";
+import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import type { FactKey } from "./facts.ts";
 import type { ChannelAsk, ChannelHost } from "./host.ts";
 import { Lanes, laneOf } from "./lanes.ts";
 import { applyMark, MARKS_AT_ONCE_MAX, settleMark, takeMarks } from "./marks.ts";
 import { evictMembers } from "./members.ts";
-import { apply, type ChannelState, decide, isSettled, settle } from "./state.ts";
+import { type ChannelState, isSettled } from "./state.ts";
 
 export class ChannelActor implements MailboxOwner<ChannelAsk> {
   readonly id: ChannelId;

@@ -2,13 +2,12 @@
 import type { Channel } from "../../protocol/channel.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
 import { channelOf, foldChannel } from "../../protocol/fold.ts";
-import type { ClientId, UserId } from "../../protocol/ids.ts";
+import type { UserId } from "../../protocol/ids.ts";
 import { type Answer, type RefusalCode, type RefusalExtras, refused } from "../../protocol/refusals.ts";
 import { assert } from "../../src/lib/assert.ts";
 import type { EventRecord } from "../ports.ts";
 import type { FactKey } from "./facts.ts";
-import type { Mark } from "./marks.ts";
-import type { ChannelState } from "./state.ts";
+import type { ChannelState, Mark } from "./state.ts";
 
 /** What should happen: events for the log, marks, and the answer for whoever asked. Changes nothing by itself. */
 export type Decision = {
@@ -21,11 +20,6 @@ export type Decision = {
 /** What must be known before it can be decided; then the command is decided again, from the start. */
 export type Need = { need: FactKey[] };
 export type Outcome = Decision | Need;
-
-/** Names a send in its channel: clientIds are unique per author. */
-export function sendKey(authorId: UserId, clientId: ClientId): string {
-  return `${authorId}.${clientId}`;
-}
 
 /** The next event of this channel, at the time it happens. `ahead`: how many are decided before it in the same command. */
 export function nextEvent(state: Readonly<ChannelState>, by: UserId, nowMs: number, ahead = 0) {

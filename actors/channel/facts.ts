@@ -2,7 +2,6 @@
 import type { Member } from "../../protocol/channel.ts";
 import type { ChannelId, ClientId, UserId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
-import { sendKey } from "./decision.ts";
 
 /** How old what a space said about a person may be, milliseconds (rule E1). */
 export const SPACE_FACT_MAX_AGE_MS = 5_000;
@@ -36,6 +35,11 @@ export type Facts = {
   /** By `factName`: there while the commands that waited for it are decided, then forgotten. */
   lookups?: Map<string, Sent | number | undefined>;
 };
+
+/** Names a send in its channel: clientIds are unique per author. */
+export function sendKey(authorId: UserId, clientId: ClientId): string {
+  return `${authorId}.${clientId}`;
+}
 
 /** One name per fact and channel: what is being fetched is not fetched again. */
 export function factName(key: FactKey): string {

@@ -1,7 +1,7 @@
 /** Reading: who may listen, and what happened after a position, from memory alone (rules H4, I1; row D5). */
 import type { Position } from "../../protocol/channel.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
-import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import type { UserId } from "../../protocol/ids.ts";
 import type { ChannelSynced } from "../../protocol/requests.ts";
 import type { ChannelCommand, Opened } from "../commands.ts";
 import type { EventRecord } from "../ports.ts";
@@ -9,12 +9,6 @@ import { admit } from "./access.ts";
 import { answer, channelAfter, type Outcome } from "./decision.ts";
 import { knownMember } from "./members.ts";
 import type { ChannelState } from "./state.ts";
-
-/** Confirmed events of the shard's channels that are within the resume window, each channel's without a gap. */
-export interface Recent {
-  /** The event of the channel under `seq`; undefined outside the window. */
-  at(channelId: ChannelId, seq: number): EventRecord | undefined;
-}
 
 export function decideOpen(state: Readonly<ChannelState>, { by }: { by: UserId }, nowMs: number): Outcome {
   const admitted = admit(state, by, "read", nowMs);

@@ -4,11 +4,12 @@ import type { UserId } from "../../protocol/ids.ts";
 import { client, HandWorld, said, user } from "../doubles.ts";
 import { HandStore } from "../hand-store.ts";
 import { Played } from "../playing.ts";
+import { apply, settle } from "./apply.ts";
 import type { FactKey } from "./facts.ts";
 import { Lanes } from "./lanes.ts";
 import { applyMark } from "./marks.ts";
 import { evictMembers, knownMember, learnMember, MEMBERS_MAX } from "./members.ts";
-import { apply, type ChannelState, restore, settle } from "./state.ts";
+import { type ChannelState, restore } from "./state.ts";
 
 const ada = user(1);
 const bob = user(2);

@@ -7,8 +7,9 @@ import { client, said, user } from "../doubles.ts";
 import { Played } from "../playing.ts";
 import type { EventRecord } from "../ports.ts";
 import { permits } from "./access.ts";
+import { apply } from "./apply.ts";
 import { mayGrant } from "./membership.ts";
-import { apply, restore } from "./state.ts";
+import { restore } from "./state.ts";
 
 const people = [1, 2, 3, 4, 5].map(user);
 const [owner] = people as [UserId];

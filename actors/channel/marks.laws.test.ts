@@ -4,7 +4,8 @@ import type { UserId } from "../../protocol/ids.ts";
 import { user } from "../doubles.ts";
 import { Played } from "../playing.ts";
 import { flushedBoth, lacking, NOTHING_FLUSHED } from "./activation.ts";
-import { applyMark, type Mark, replayMark, settleMark, takeMarks } from "./marks.ts";
+import { applyMark, replayMark, settleMark, takeMarks } from "./marks.ts";
+import type { Mark } from "./state.ts";
 
 const people = [1, 2, 3].map(user);
 

@@ -7,20 +7,10 @@ import { answer, type Outcome } from "./decision.ts";
 import { factName } from "./facts.ts";
 import { eventAt } from "./history.ts";
 import { touched } from "./members.ts";
-import type { ChannelState } from "./state.ts";
+import { type ChannelState, type Mark, Marks } from "./state.ts";
 
 /** Marks that go into the log at once: a quarter of what may wait at the gate (rule L4), so that messages find room beside them. */
 export const MARKS_AT_ONCE_MAX = 250;
-
-export type Mark = MarkRecord["mark"];
-
-/** One per member, the greatest. */
-export class Marks {
-  /** Gathered for the log. */
-  readonly toLog = new Map<UserId, Mark>();
-  /** In the log, not in Postgres. */
-  readonly toFlush = new Map<UserId, Mark>();
-}
 
 /** Moves the marks of `by` forward, never back and never beyond the head; a mark that moves nothing answers all the same. */
 export function decideMark(

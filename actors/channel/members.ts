@@ -5,7 +5,6 @@
 import type { Member } from "../../protocol/channel.ts";
 import type { ClientId, UserId } from "../../protocol/ids.ts";
 import type { MemberRow } from "../ports.ts";
-import type { ChannelState } from "./state.ts";
 
 /** Members kept per channel beside those of whom Postgres lacks something. Chosen: what talks within minutes, at about 0.5 KB each. */
 export const MEMBERS_MAX = 1_000;
@@ -114,4 +113,10 @@ export function evictMembers(
   }
 }
 
-type Evicting = Pick<ChannelState, "members" | "unflushed" | "marks" | "flushedSeq">;
+/** Of a channel's state. */
+type Evicting = {
+  members: Members;
+  unflushed: { readonly length: number };
+  marks?: { toLog: { size: number }; toFlush: { size: number } };
+  flushedSeq: number;
+};

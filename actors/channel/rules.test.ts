@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Member } from "../../protocol/channel.ts";
 import { client, said, user } from "../doubles.ts";
 import { Played } from "../playing.ts";
-import { apply } from "./state.ts";
+import { apply } from "./apply.ts";
 
 const owner = user(1);
 const ada = user(2);

@@ -5,17 +5,8 @@ import type { ChannelCommand, PreparedMessage } from "../commands.ts";
 import type { EventRecord } from "../ports.ts";
 import { admit } from "./access.ts";
 import { birthOfPair } from "./creation.ts";
-import {
-  answer,
-  type Decision,
-  type Need,
-  nextEvent,
-  type Outcome,
-  recordOf,
-  refuse,
-  sendKey,
-} from "./decision.ts";
-import { factName, type Sent } from "./facts.ts";
+import { answer, type Decision, type Need, nextEvent, type Outcome, recordOf, refuse } from "./decision.ts";
+import { factName, type Sent, sendKey } from "./facts.ts";
 import { knownMember } from "./members.ts";
 import { isMuted, untilEnd } from "./sanctions.ts";
 import { slowModeWaitMs } from "./slow-mode.ts";
