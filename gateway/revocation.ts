@@ -106,8 +106,9 @@ export class Revocations {
       }
     } catch (error) {
       // Redis is away: the next round goes by Postgres, whatever happens meanwhile.
+      const level = this.#mustRebuild ? "debug" : "warn";
       this.#mustRebuild = true;
-      this.#options.log.warn({ reason: messageOf(error) }, "revocations not read");
+      this.#options.log[level]({ reason: messageOf(error) }, "revocations not read; trying every second");
     }
     this.#forgetOld();
   }

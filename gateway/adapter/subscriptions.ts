@@ -97,7 +97,10 @@ export class Subscriptions {
     }
   }
 
+  /** Without a connection nothing can succeed, which is said elsewhere; with one it is news. */
   #failed(what: string, channel: string, cause: Error): void {
-    if (!this.#closed) this.#log.warn({ what, channel, reason: cause.message }, "subscription failed");
+    if (this.#closed) return;
+    const level = this.#client.status === "ready" ? "warn" : "debug";
+    this.#log[level]({ what, channel, reason: cause.message }, "subscription failed");
   }
 }

@@ -96,7 +96,7 @@ export function createOperations(options: OperationsOptions): FastifyInstance {
       admin.post<{ Params: { node: string } }>("/nodes/:node/drain", async (request, reply) => {
         if (!(await options.drain(request.params.node)))
           return sendProblem(reply, refusal("not_found", { message: "There is no such node." }));
-        logger.info({ node: request.params.node }, "drain asked for");
+        logger.info({ target: request.params.node }, "drain asked for");
         return reply.code(202).send({ node: request.params.node, draining: true });
       });
     },

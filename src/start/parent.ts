@@ -164,7 +164,7 @@ async function migrateDatabase(url: string, say: Say): Promise<void> {
     if (error instanceof DatabaseNewer) throw new Trouble(error.message);
     throw error;
   }
-  say(migrations === 0 ? "The database is up to date" : `The database was migrated (${migrations} steps)`);
+  say(migrations === 0 ? "The database is up to date" : `The database was migrated (steps: ${migrations})`);
 }
 
 async function makeDemo(dir: string, serving: readonly NodeReady[], say: Say) {

@@ -85,7 +85,7 @@ describe("npm start", () => {
     const first = start([]);
     await expect.poll(first.said, POLL).toContain("Ctrl-C drains");
     expect(first.said()).not.toContain("could not be made");
-    const logIn = /log in as ada .*/.exec(first.said())?.[0];
+    const logIn = /log in as ada +with password \S+/.exec(first.said())?.[0];
     expect(logIn).toBeDefined();
     const stores = [
       Number(readPid("redis/server.json")),

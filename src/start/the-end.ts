@@ -10,14 +10,18 @@ export function tellTheEnd(told: {
   say: Say;
 }): void {
   const { serving, people, isLimited, say } = told;
-  const address = serving[0]!.url.replace("127.0.0.1", "localhost");
+  const addressOf = (at: number) => serving[at % serving.length]!.url.replace("127.0.0.1", "localhost");
+  const logIn = ({ username, password }: DemoPerson, at: number) =>
+    `  log in as ${username.padEnd(4)} with password ${password}   ${addressOf(at)}/#${username}:${password}`;
+  const scale = serving.length > 1 ? "" : "npm start -- --nodes 3, then ";
   say("Hubbub is ready");
   const lines = [
     "",
-    `  ${address}`,
-    ...people.map(({ username, password }) => `  log in as ${username.padEnd(4)} with password ${password}`),
+    `  ${addressOf(0)}`,
+    ...people.map(logIn),
+    ...(people.length > 1 ? ["  Open each link in a browser of its own, and talk."] : []),
     "",
-    `  see it scale:  npm start -- --nodes ${Math.max(3, serving.length)}, then npx --no hubbub status --watch`,
+    `  see it scale:  ${scale}npx --no hubbub status --watch`,
     "  load it:       npm run bench -- smoke",
     ...(isLimited ? [] : ["  Rate limits are off (HUBBUB_RATE_LIMITS)."]),
     "  Ctrl-C drains and stops everything.",
