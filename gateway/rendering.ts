@@ -18,7 +18,7 @@ const MARKUP = /[*_~`[\]()<>!\\|&\n]/g;
 const ADDRESS = /@|:\/\//g;
 
 /** One line of words, which Markdown leaves as they are: most of what people say, at a tenth of a parser's time. */
-const PLAIN = /^\p{L}(?:[\p{L}\p{M}\p{N},!?; ]|\.(?= |$))*(?<! )$/u;
+const PLAIN = /^(?!\d{1,9}\.)[\p{L}\p{N}](?:[\p{L}\p{M}\p{N},!?; ]|\.(?= |$|\d))*(?<! )$/u;
 
 /** Nested quotes and lists at most; deeper ones are cut by the parser. */
 const NESTING_MAX = 20;
