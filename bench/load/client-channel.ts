@@ -50,8 +50,10 @@ export class ClientChannel {
   attach(link: Link, gapGraceMs: number, resumed: ChannelSynced | undefined): void {
     this.#link = link;
     this.#gapGraceMs = gapGraceMs;
-    if (resumed === undefined) this.#open();
-    else this.#takeDifference("resume", this.position.seq, resumed);
+    if (resumed === undefined) {
+      if (this.entered) this.#listenAgain();
+      else this.#open();
+    } else this.#takeDifference("resume", this.position.seq, resumed);
   }
 
   /** The connection is gone. */
@@ -110,6 +112,15 @@ export class ClientChannel {
       this.position.open(seq, epoch);
       this.#options.observer.opened?.(this.id, { seq, epoch });
       this.#listens();
+    });
+  }
+
+  /** The resume did not reach the owner: listens without moving its position, and asks for what it missed. */
+  #listenAgain(): void {
+    const again = () => this.#listenAgain();
+    this.#ask<ChannelOpened>("channel:open", { channelId: this.id }, again, () => {
+      this.#listens();
+      this.#sync();
     });
   }
 
