@@ -50,7 +50,12 @@ export async function show(options: ShowOptions): Promise<Outcome> {
     const { databaseUrl } = readJson<ClusterFile>(join(dataDir, FILES.cluster))!;
     const report = await checkAcked(databaseUrl, lines);
     const metrics = (JSON.parse(readFileSync(summary, "utf8")) as { metrics: K6Metrics }).metrics;
-    const figures = [...fromK6(metrics, passed), ...fromPostgres(report), ...pauses(lines, faults)];
+    const listeners = options.sockets / options.channels;
+    const figures = [
+      ...fromK6(metrics, passed, listeners),
+      ...fromPostgres(report),
+      ...pauses(lines, faults),
+    ];
     return { bench: "show", options, figures, notes: [...faults.told, ...report.examples] };
   } finally {
     await stop();
@@ -204,7 +209,7 @@ type K6Metrics = Record<
   { count?: number; med?: number; "p(95)"?: number; "p(99)"?: number; max?: number } | undefined
 >;
 
-function fromK6(metrics: K6Metrics, passed: boolean): Figure[] {
+function fromK6(metrics: K6Metrics, passed: boolean, listeners: number): Figure[] {
   const count = (name: string) => metrics[`hubbub_${name}`]?.count ?? 0;
   const trend = (name: string, of: "med" | "p(95)" | "p(99)" | "max") =>
     metrics[`hubbub_${name}`]?.[of] ?? Number.NaN;
@@ -218,7 +223,7 @@ function fromK6(metrics: K6Metrics, passed: boolean): Figure[] {
     { name: "k6 thresholds held", value: passed ? 1 : 0, unit: "", target: { least: 1 } },
     { name: "sent", value: count("sent"), unit: "" },
     { name: "acked", value: count("acked"), unit: "", target: { least: count("sent") } },
-    { name: "delivered", value: count("delivered"), unit: "" },
+    { name: "delivered", value: count("delivered"), unit: "", target: { least: count("sent") * listeners } },
     zero("gaps", "gaps after repair"),
     zero("duplicates", "duplicates"),
     zero("disorders", "disorder"),
