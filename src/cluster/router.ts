@@ -20,6 +20,7 @@ import { shardOf } from "./shard-of.ts";
 
 /** Deadlines are checked, and what waits is tried again, this often. */
 const SWEEP_EVERY_MS = 50;
+const TELL_EVERY_MS = 1_000;
 /** An owner whom nobody heard, or who said `moved` although the table names it, is asked again after this. Chosen. */
 const ASK_AGAIN_MS = 100;
 
@@ -45,6 +46,9 @@ export class ClusterRouter implements Router {
   readonly #deafUntilMs = new Map<string, number>();
   #lastId = 0;
   #sweeper: NodeJS.Timeout | undefined;
+  /** Requests that had no answer in time and are not told yet; told at most once a second. */
+  #late = 0;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: ClusterRouterOptions) {
@@ -224,15 +228,22 @@ export class ClusterRouter implements Router {
 
   #sweep(): void {
     const nowMs = performance.now();
-    let late = 0;
     for (const request of this.#requests.values()) {
       if (request.deadlineMs > nowMs) break;
       const { shard, sentTo, trace } = request;
       this.#options.logger.debug({ shard, owner: sentTo, ...trace }, "router: no answer in time");
-      late++;
+      this.#late++;
       this.#end(request, refused("unavailable"));
     }
-    if (late > 0) this.#options.logger.warn({ requests: late }, "router: no answer in time");
+    const isLast = this.#requests.size === 0;
+    if (this.#late > 0 && (isLast || nowMs - this.#toldAtMs >= TELL_EVERY_MS)) {
+      this.#options.logger.warn(
+        { requests: this.#late },
+        "router: no answer in time; callers hear unavailable",
+      );
+      this.#late = 0;
+      this.#toldAtMs = nowMs;
+    }
     this.#tryWaiting();
     if (this.#requests.size > 0) return;
     clearInterval(this.#sweeper);
