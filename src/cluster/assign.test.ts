@@ -54,6 +54,28 @@ function settle(
 }
 
 describe("assign", () => {
+  it("gives what died to nodes that serve already, and a cold one its part by planned moves", () => {
+    const table = [
+      ...Array(20).fill(served("a")),
+      ...Array(20).fill(served("b")),
+      ...Array(20).fill(served("dead")),
+    ];
+    const moves = assign(table, open("a", "b", "cold"));
+    const dead = moves.filter(({ reason }) => reason === "dead").map(({ to }) => to);
+    expect([...new Set(dead)].sort()).toEqual(["a", "b"]);
+    expect(dead).toHaveLength(20);
+    expect(counts(settle(table, open("a", "b", "cold")).table, ["a", "b", "cold"])).toEqual([20, 20, 20]);
+  });
+
+  it("gives a cold node some of what died where the others would get more than twice their part", () => {
+    const table = [...Array(10).fill(served("a")), ...Array(50).fill(served("dead"))];
+    const after = afterMoves(
+      table,
+      assign(table, open("a", "b", "c")).filter(({ reason }) => reason === "dead"),
+    );
+    expect(counts(after, ["a", "b", "c"])).toEqual([40, 10, 10]);
+  });
+
   it("is the same for the same input", () => {
     fc.assert(
       fc.property(places, nodes, (table, who) => {

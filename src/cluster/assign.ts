@@ -21,11 +21,17 @@ export type Move = { shard: number; from?: string; to: string; reason: MoveReaso
 /** On the move at once, of planned moves: 5 % of the shards, or this many where that is fewer. */
 const MOVING_MIN = 4;
 const MOVING_SHARE = 0.05;
+/**
+ * A node that serves nothing yet is cold: what died goes to the others up to so many times an even share, and comes to it in
+ * planned moves that nobody waits for. Chosen: a node of a second's age takes seconds for what a warm one does in a tenth.
+ */
+const WARM_SHARES_MAX = 2;
 /** Loads this uneven (of the mean, and in messages × audience per second) are worth an exchange of two shards. Chosen. */
 const UNEVEN_SHARE = 0.25;
 const UNEVEN_MIN = 100;
 
-type Tally = { id: string; shards: Set<number>; load: number };
+/** `warm`: it served before this plan. */
+type Tally = { id: string; shards: Set<number>; load: number; warm: boolean };
 
 /** How many planned moves may be under way. */
 export function movingMost(shardCount: number): number {
@@ -65,12 +71,14 @@ class Plan {
 
   constructor(places: readonly ShardPlace[], open: readonly string[]) {
     this.#places = places;
-    this.#tallies = open.map((id) => ({ id, shards: new Set(), load: 0 }));
+    this.#tallies = open.map((id) => ({ id, shards: new Set(), load: 0, warm: false }));
     const byId = new Map(this.#tallies.map((tally) => [tally.id, tally]));
-    for (const [shard, { owner, load }] of places.entries()) {
+    for (const [shard, { owner, load, settled }] of places.entries()) {
       const tally = owner === undefined ? undefined : byId.get(owner);
-      tally?.shards.add(shard);
-      if (tally) tally.load += load;
+      if (tally === undefined) continue;
+      tally.shards.add(shard);
+      tally.load += load;
+      tally.warm ||= settled;
     }
   }
 
@@ -82,8 +90,17 @@ class Plan {
       if (stuck && owner !== undefined && nodes.has(owner)) {
         const others = this.#tallies.filter((tally) => tally.id !== owner);
         if (others.length > 0) this.#move(shard, least(others), "stuck");
-      } else this.#move(shard, least(this.#tallies), wasPlaced(shard) ? "dead" : "new");
+      } else if (wasPlaced(shard)) this.#move(shard, this.#heir(), "dead");
+      else this.#move(shard, least(this.#tallies), "new");
     }
+  }
+
+  /** Who takes a shard that people wait for. */
+  #heir(): Tally {
+    const warm = this.#tallies.filter((tally) => tally.warm);
+    const most = (WARM_SHARES_MAX * this.#places.length) / this.#tallies.length;
+    const heir = warm.length > 0 ? least(warm) : undefined;
+    return heir !== undefined && heir.shards.size < most ? heir : least(this.#tallies);
   }
 
   /** Shards of leaving nodes, with room for `room` planned moves from here on. */
