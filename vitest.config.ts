@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 /**
  * `unit`: no server, milliseconds. `servers`: against a real Redis and Postgres, started once by the global setup.
  * `cluster`: real node processes under faults; one file at a time, since they share two cores.
+ * Both try a test that failed once more and print that they did: a shared machine may stand still for seconds. Each such line
+ * is a fault to find, in the test or behind it (docs/status.md).
  * People in a browser have a config of their own, `test/e2e/vitest.config.ts`: `npm run test:e2e`.
  */
 export default defineConfig({
@@ -22,6 +24,7 @@ export default defineConfig({
           exclude: ["test/cluster/**"],
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 30_000,
+          retry: 1,
           hookTimeout: 60_000,
         },
       },
@@ -32,6 +35,7 @@ export default defineConfig({
           globalSetup: ["test/support/global-setup.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
+          retry: 1,
           hookTimeout: 120_000,
         },
       },
