@@ -2,9 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /**
  * `unit`: no server, milliseconds. `servers`: against a real Redis and Postgres, started once by the global setup.
- * `cluster`: real node processes under faults; one file at a time, since they share two cores.
- * Both try a test that failed once more and print that they did: a shared machine may stand still for seconds. Each such line
- * is a fault to find, in the test or behind it (docs/status.md).
+ * `cluster`: real node processes under faults; one file at a time and after all others, since leases and takeovers are held
+ * against a clock and two cores are few.
  * People in a browser have a config of their own, `test/e2e/vitest.config.ts`: `npm run test:e2e`.
  */
 export default defineConfig({
@@ -24,7 +23,6 @@ export default defineConfig({
           exclude: ["test/cluster/**"],
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 30_000,
-          retry: 1,
           hookTimeout: 60_000,
         },
       },
@@ -34,8 +32,8 @@ export default defineConfig({
           include: ["test/cluster/**/*.test.ts"],
           globalSetup: ["test/support/global-setup.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
-          retry: 1,
           hookTimeout: 120_000,
         },
       },
