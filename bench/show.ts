@@ -9,7 +9,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Status } from "../src/cli/status.ts";
+import type { ClusterStatus } from "../src/ports.ts";
 import { type ClusterFile, FILES, readJson } from "../src/start/data-folder.ts";
 import { type Acked, type AckedReport, checkAcked, readAcked } from "./acked.ts";
 import type { Figure, Outcome } from "./figures.ts";
@@ -103,8 +103,8 @@ async function hubbub(dataDir: string, ...args: string[]): Promise<string> {
     .stdout;
 }
 
-async function statusOf(dataDir: string): Promise<Status> {
-  return JSON.parse(await hubbub(dataDir, "status", "--json")) as Status;
+async function statusOf(dataDir: string): Promise<ClusterStatus> {
+  return JSON.parse(await hubbub(dataDir, "status", "--json")) as ClusterStatus;
 }
 
 /** Kills and drains, and remembers when. */
@@ -113,9 +113,9 @@ class Faults {
   drainedAtMs = 0;
   readonly told: string[] = [];
   readonly #dataDir: string;
-  readonly #status: Status;
+  readonly #status: ClusterStatus;
 
-  constructor(dataDir: string, status: Status) {
+  constructor(dataDir: string, status: ClusterStatus) {
     this.#dataDir = dataDir;
     this.#status = status;
   }
@@ -134,7 +134,7 @@ class Faults {
     this.#tell(`${name} drained`);
   }
 
-  #node(i: number): Status["nodes"][number] {
+  #node(i: number): ClusterStatus["nodes"][number] {
     return this.#status.nodes.toSorted((a, b) => a.name.localeCompare(b.name))[i]!;
   }
 
@@ -147,7 +147,12 @@ class Faults {
 type Files = { acked: string; summary: string };
 
 /** Answers whether k6's thresholds held. */
-async function runK6(options: ShowOptions, status: Status, files: Files, faults: Faults): Promise<boolean> {
+async function runK6(
+  options: ShowOptions,
+  status: ClusterStatus,
+  files: Files,
+  faults: Faults,
+): Promise<boolean> {
   const script = join(ROOT, "bench", "k6", "smoke.ts");
   const args = [
     "run",

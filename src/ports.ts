@@ -1,5 +1,6 @@
 /** What the cluster, the store and the gateway of one node are to each other. They meet here and in `main.ts`, never directly. */
 import type { LogRecord } from "../actors/ports.ts";
+import type { ChannelId } from "../protocol/ids.ts";
 
 /** A stream ID of a shard's log: `<epoch>-<n>`. `n` 0 is the barrier of that reign. */
 export type LogId = readonly [epoch: number, n: number];
@@ -43,3 +44,38 @@ export interface Hearing {
   /** Monotonic milliseconds (`performance.now()`) at which the last beat that came back had been *sent*; -Infinity: none yet. */
   lastHeardAtMs(): number;
 }
+
+/** A node as its lease tells. `utilisation`: of its event loop, 0 to 1. */
+export type NodeStatus = {
+  id: string;
+  name: string;
+  pid: number;
+  url: string;
+  metricsUrl: string;
+  roles: string[];
+  leaseAgeMs: number;
+  draining: boolean;
+  shards: number;
+  utilisation: number;
+};
+
+/** `GET /admin/status`, `hubbub status --json`. `leader`: a node's id; absent without one. */
+export type ClusterStatus = {
+  nodes: NodeStatus[];
+  leader?: string;
+  log: { unflushedEvents: number; unflushedAgeMs: number };
+};
+
+/**
+ * `GET /admin/channels/:id`, `hubbub channel --json`. `owner`: a node's id; `epoch`, `seq`, `mailbox` are absent while nobody
+ * serves the shard; `listeners` on all nodes.
+ */
+export type ChannelStatus = {
+  id: ChannelId;
+  shard: number;
+  owner?: string;
+  epoch?: number;
+  seq?: number;
+  mailbox?: number;
+  listeners: number;
+};

@@ -5,42 +5,9 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { ChannelId } from "../../protocol/ids.ts";
 import { refusal } from "../../protocol/refusals.ts";
+import type { ChannelStatus, ClusterStatus } from "../../src/ports.ts";
 import { errorHandler } from "./errors.ts";
 import { sendProblem } from "./problem.ts";
-
-/** One node as `hubbub status` shows it. */
-export type NodeStatus = {
-  /** Its incarnation. */
-  id: string;
-  name: string;
-  pid: number;
-  url: string;
-  metricsUrl: string;
-  roles: string[];
-  leaseAgeMs: number;
-  draining: boolean;
-  shards: number;
-  /** Of its event loop, 0 to 1. */
-  utilisation: number;
-};
-
-/** `hubbub status --json`. `leader` is a node's id; without one, undefined. */
-export type ClusterStatus = {
-  nodes: NodeStatus[];
-  leader?: string;
-  log: { unflushedEvents: number; unflushedAgeMs: number };
-};
-
-/** `hubbub channel <id> --json`. `owner` is a node's id; `epoch`, `seq`, `mailbox` are absent while nobody serves the shard. */
-export type ChannelStatus = {
-  id: ChannelId;
-  shard: number;
-  owner?: string;
-  epoch?: number;
-  seq?: number;
-  mailbox?: number;
-  listeners: number;
-};
 
 /** What `/readyz` answers from; each as it stands now. */
 export type Readiness = { redis: boolean; postgres: boolean; lease: boolean; draining: boolean };

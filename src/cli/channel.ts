@@ -1,17 +1,7 @@
 /** `hubbub channel <id>`. */
+import type { ChannelStatus } from "../ports.ts";
 import { askAdmin } from "./admin-api.ts";
 import { table } from "./table.ts";
-
-/** As `GET /admin/channels/:id` answers. `owner` is a node's id; `epoch`, `seq`, `mailbox` are absent while nobody serves the shard. */
-type ChannelStatus = {
-  id: string;
-  shard: number;
-  owner?: string | null;
-  epoch?: number;
-  seq?: number;
-  mailbox?: number;
-  listeners: number;
-};
 
 /** Prints who owns a channel and where it stands. */
 export async function showChannel(id: string, { json = false }: { json?: boolean }): Promise<void> {

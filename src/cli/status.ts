@@ -1,33 +1,16 @@
 /** `hubbub status`. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Trouble } from "../lib/trouble.ts";
+import type { ClusterStatus, NodeStatus } from "../ports.ts";
 import { askAdmin } from "./admin-api.ts";
 import { table } from "./table.ts";
 
 const WATCH_EVERY_MS = 1_000;
 const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
-/** As `GET /admin/status` answers. `leader` is a node's id. */
-export type Status = {
-  nodes: {
-    id: string;
-    name: string;
-    pid: number;
-    url: string;
-    metricsUrl: string;
-    roles: string[];
-    leaseAgeMs: number;
-    draining: boolean;
-    shards: number;
-    utilisation: number;
-  }[];
-  leader?: string | null;
-  log: { unflushedEvents: number; unflushedAgeMs: number };
-};
-
 /** Prints it once. */
 export async function showStatus({ json = false }: { json?: boolean }): Promise<void> {
-  const status = await askAdmin<Status>("/status");
+  const status = await askAdmin<ClusterStatus>("/status");
   console.log(json ? JSON.stringify(status, undefined, 2) : describeStatus(status));
 }
 
@@ -44,7 +27,7 @@ export async function watchStatus({ json = false }: { json?: boolean }): Promise
 
 async function describeNow(json: boolean): Promise<string> {
   try {
-    const status = await askAdmin<Status>("/status");
+    const status = await askAdmin<ClusterStatus>("/status");
     return json ? JSON.stringify(status) : describeStatus(status);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
@@ -53,7 +36,7 @@ async function describeNow(json: boolean): Promise<string> {
 }
 
 /** A table of the nodes and a line for the log. */
-export function describeStatus({ nodes, leader, log }: Status): string {
+export function describeStatus({ nodes, leader, log }: ClusterStatus): string {
   const rows = [...nodes]
     .sort((a, b) => a.name.localeCompare(b.name))
     .map((node) => [
@@ -74,7 +57,7 @@ export function describeStatus({ nodes, leader, log }: Status): string {
   return `${table(["node", "state", "shards", "busy", "lease", "pid", "address", "roles", "id"], rows)}\n\nlog: ${lag}`;
 }
 
-function stateOf(node: Status["nodes"][number], leader: Status["leader"]): string {
+function stateOf(node: NodeStatus, leader: string | undefined): string {
   if (node.draining) return "draining";
   return node.id === leader ? "leader" : "serving";
 }

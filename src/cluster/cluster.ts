@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock, Router } from "../../actors/ports.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import { assert } from "../lib/assert.ts";
-import type { Hearing } from "../ports.ts";
+import type { ChannelStatus, ClusterStatus, Hearing } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { agreeInRedis, type ClusterRecord, mustAgree } from "./cluster-record.ts";
 import { disconnect, type Ground, type GroundOptions, layGround, whenConnected } from "./ground.ts";
@@ -13,7 +13,6 @@ import { Messaging } from "./messaging.ts";
 import { fromFields, type LiveNode, type NodeRecord, type NodeRole } from "./nodes.ts";
 import { untilAnswered } from "./redis.ts";
 import type { Lease, OpenShard } from "./shard-host.ts";
-import type { ChannelPlace, ClusterStatus } from "./status.ts";
 import { Vitals } from "./vitals.ts";
 
 /** While draining: how often a node looks whether its shards are gone, and whether anyone is left to take them. */
@@ -163,7 +162,7 @@ export class Cluster {
   }
 
   /** As `hubbub channel --json`. Rejects when Redis is away. */
-  whereIs(channelId: ChannelId): Promise<ChannelPlace> {
+  whereIs(channelId: ChannelId): Promise<ChannelStatus> {
     return this.#messaging.status.whereIs(channelId);
   }
 

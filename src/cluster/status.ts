@@ -1,5 +1,6 @@
 /** What `hubbub status` and `hubbub channel` show, gathered from the leases and from the nodes themselves. */
 import type { ChannelId } from "../../protocol/ids.ts";
+import type { ChannelStatus, ClusterStatus, NodeStatus } from "../ports.ts";
 import type { BusMessage, Found } from "./bus.ts";
 import type { Control } from "./control.ts";
 import { fromFields, type LiveNode } from "./nodes.ts";
@@ -10,29 +11,6 @@ import type { Shards } from "./shards.ts";
 
 /** Nodes that do not answer within this are left out. */
 const ANSWER_WITHIN_MS = 1_000;
-
-type NodeStatus = Pick<
-  LiveNode,
-  "id" | "name" | "pid" | "url" | "metricsUrl" | "roles" | "leaseAgeMs" | "draining" | "utilisation"
-> & { shards: number };
-
-/** As `hubbub status --json`. `leader`: a node's id. */
-export type ClusterStatus = {
-  nodes: NodeStatus[];
-  leader: string | undefined;
-  log: { unflushedEvents: number; unflushedAgeMs: number };
-};
-
-/** As `hubbub channel --json`. `epoch`, `seq`, `mailbox` are absent while nobody serves the shard; `listeners` on all nodes. */
-export type ChannelPlace = {
-  id: ChannelId;
-  shard: number;
-  owner: string | undefined;
-  epoch: number | undefined;
-  seq: number | undefined;
-  mailbox: number | undefined;
-  listeners: number;
-};
 
 export type StatusDeskOptions = {
   incarnation: string;
@@ -68,7 +46,7 @@ export class StatusDesk {
   }
 
   /** Asks every node. Rejects when Redis is away. */
-  async whereIs(channelId: ChannelId): Promise<ChannelPlace> {
+  async whereIs(channelId: ChannelId): Promise<ChannelStatus> {
     const { incarnation, control, table, send } = this.#options;
     const others = (await control.readNodes()).map(({ id }) => id).filter((id) => id !== incarnation);
     const ask = (to: string) =>
