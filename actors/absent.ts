@@ -25,7 +25,8 @@ export class Absent {
 
   /** The channel is not in memory after all. */
   keep(id: ChannelId, unflushed: Unflushed): void {
-    if (unflushed.events.length + unflushed.marks.length > 0) this.#byChannel.set(id, unflushed);
+    const { events, marks, follows = [] } = unflushed;
+    if (events.length + marks.length + follows.length > 0) this.#byChannel.set(id, unflushed);
   }
 
   /** Postgres has taken this of the channel. */

@@ -5,9 +5,18 @@
 import type { ChannelEvent } from "../protocol/events.ts";
 import type { ChannelId, ClientId, UserId } from "../protocol/ids.ts";
 import type { Answer } from "../protocol/refusals.ts";
-import type { ChannelCommand, PreparedMessage } from "./commands.ts";
+import type { ChannelCommand, PreparedMessage, SessionCommand } from "./commands.ts";
 import { HandStore } from "./hand-store.ts";
-import type { LogRecord, Reign } from "./ports.ts";
+import type {
+  ChannelSignal,
+  Devices,
+  LogRecord,
+  NewsFollower,
+  NodeNews,
+  PersonRow,
+  Reign,
+  UserFacts,
+} from "./ports.ts";
 import type { ActorAlarm, World } from "./world.ts";
 
 const digits = (n: number, length: number) => n.toString(16).padStart(length, "0");
@@ -93,9 +102,57 @@ export class HandGate implements Reign {
   }
 }
 
+/** People as Postgres knows them; whom it does not know has chosen nothing. */
+export class HandPeople implements UserFacts {
+  readonly rows = new Map<UserId, PersonRow>();
+  readonly lastSeen = new Map<UserId, number>();
+
+  person(userId: UserId): Promise<PersonRow | undefined> {
+    return Promise.resolve(this.rows.get(userId) ?? { status: "online", blocked: [], blockedBy: [] });
+  }
+
+  seen(userId: UserId, atMs: number): Promise<void> {
+    this.lastSeen.set(userId, Math.max(this.lastSeen.get(userId) ?? 0, atMs));
+    return Promise.resolve();
+  }
+}
+
+/** News that nodes hear when they are told to. */
+export class HandNews implements NodeNews {
+  readonly followers = new Set<NewsFollower>();
+  /** Who is said to be out of a space. */
+  readonly outs: { spaceId: ChannelId; userId: UserId }[] = [];
+  /** Has this node a lease? */
+  hasLease = true;
+  /** Do all nodes hear at once? Else they do with `hear`. */
+  isQuick = true;
+  #waiting: ((isHeard: boolean) => void)[] = [];
+
+  outOfSpace(spaceId: ChannelId, userId: UserId): Promise<boolean> {
+    this.outs.push({ spaceId, userId });
+    for (const follower of this.followers) follower.outOfSpace(spaceId, userId);
+    return this.isQuick ? Promise.resolve(true) : new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Every node has heard of all who are out, or not in time. */
+  hear(isHeard = true): void {
+    for (const resolve of this.#waiting.splice(0)) resolve(isHeard);
+  }
+
+  isTold(): boolean {
+    return this.hasLease;
+  }
+
+  follow(follower: NewsFollower): () => void {
+    this.followers.add(follower);
+    return () => void this.followers.delete(follower);
+  }
+}
+
 /** A world in the test's hands. `trace` tells what left it, in order. */
 export class HandWorld implements World {
   readonly facts = new HandStore();
+  readonly people = new HandPeople();
   readonly trace: string[] = [];
   readonly published: { channelId: ChannelId; epoch: number; events: readonly ChannelEvent[] }[] = [];
   readonly alarms: ActorAlarm[] = [];
@@ -110,6 +167,7 @@ export class HandWorld implements World {
   askSpace: (spaceId: ChannelId, command: ChannelCommand) => Promise<Answer> = async () => ({ ok: true });
 
   readonly clock = { nowMs: () => this.time + this.skewMs };
+  readonly nodeNews = new HandNews();
   readonly timers = {
     nowMs: () => this.time,
     every: (everyMs: number, run: () => void) => {
@@ -118,14 +176,31 @@ export class HandWorld implements World {
       return () => void this.#timers.delete(timer);
     },
   };
+  /** What channels told people's session actors. */
+  readonly notified: { userId: UserId; command: SessionCommand }[] = [];
+  /** What session actors told gateways. */
+  readonly told: { node: string; event: string; to: readonly UserId[]; payload: object }[] = [];
+  readonly signals: ChannelSignal[] = [];
   readonly router = {
     askChannel: (channelId: ChannelId, command: ChannelCommand) => this.askSpace(channelId, command) as never,
+    askUser: (userId: UserId, command: SessionCommand) => {
+      this.notified.push({ userId, command });
+      return Promise.resolve({ ok: true }) as never;
+    },
+  };
+  readonly devices: Devices = {
+    tellUser: (node, userId, event, payload) => void this.told.push({ node, event, to: [userId], payload }),
+    tellViewers: (node, viewers, presence) =>
+      void this.told.push({ node, event: "presence", to: viewers, payload: presence }),
+    replace: (node, userId, connectionIds) =>
+      void this.told.push({ node, event: "replace", to: [userId], payload: { connectionIds } }),
   };
   readonly broadcaster = {
     publish: (channelId: ChannelId, epoch: number, events: readonly ChannelEvent[]) => {
       this.published.push({ channelId, epoch, events });
       this.trace.push(`publish ${events.map(({ seq }) => seq).join()}`);
     },
+    signal: (signal: ChannelSignal) => void this.signals.push(signal),
   };
   readonly meter = {
     stage: () => undefined,

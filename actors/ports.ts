@@ -4,9 +4,10 @@
  */
 import type { Channel, Member, Position } from "../protocol/channel.ts";
 import type { ChannelEvent } from "../protocol/events.ts";
-import type { ChannelId, ClientId, UserId } from "../protocol/ids.ts";
+import type { ChannelId, ClientId, ConnectionId, UserId } from "../protocol/ids.ts";
 import type { Message } from "../protocol/message.ts";
 import type { Answer } from "../protocol/refusals.ts";
+import type { ChannelHead, Presence, PresenceStatus, Receipts, TypingSignal } from "../protocol/signals.ts";
 import type { ChannelAnswers, ChannelCommand, SessionAnswers, SessionCommand } from "./commands.ts";
 
 /** One event of a channel, as the log keeps it: with the reign that decided it (rule I1). */
@@ -24,8 +25,21 @@ export type MarkRecord = {
   mark: { userId: UserId; delivered?: number; read?: number; readCount?: number };
 };
 
+/**
+ * What a member has to do with a thread, named by the seq of its first message. Without seq: of two, the later `atMs` says
+ * whether it is followed (of one person and thread no two are the same), and the greatest `readCount` wins.
+ */
+export type FollowRecord = {
+  channelId: ChannelId;
+  follow: { userId: UserId; seq: number; atMs: number; following?: boolean; readCount?: number };
+};
+
 /** What a shard's log keeps, what is replayed after a crash, and what is projected into Postgres. */
-export type LogRecord = EventRecord | MarkRecord;
+export type LogRecord = EventRecord | MarkRecord | FollowRecord;
+
+export function isMark(record: LogRecord): record is MarkRecord {
+  return "mark" in record;
+}
 
 export function isEvent(record: LogRecord): record is EventRecord {
   return "event" in record;
@@ -108,6 +122,48 @@ export type Trace = { requestId: string };
 export interface Broadcaster {
   /** Events of one channel and one reign, in order, confirmed in the log. */
   publish(channelId: ChannelId, epoch: number, events: readonly ChannelEvent[]): void;
+  /** To whoever listens now and can take it at once: not kept, not repeated. */
+  signal(signal: ChannelSignal): void;
+}
+
+/** What passes through a channel and is not kept; `payload.channelId` says where. */
+export type ChannelSignal =
+  | { event: "typing"; payload: TypingSignal }
+  | { event: "receipts"; payload: Receipts }
+  /** To connected members who do not listen, and to no others. */
+  | { event: "channel:head"; payload: ChannelHead };
+
+/** From a session actor to gateways that hold its user's connections, or watchers of the user. At most once. Never throws. */
+export interface Devices {
+  /** To all connections of `userId` on that node. */
+  tellUser(node: string, userId: UserId, event: "unread" | "notification", payload: object): void;
+  /** To the connections of `viewers` on that node that watch the person. */
+  tellViewers(node: string, viewers: readonly UserId[], presence: Presence): void;
+  /** Ends connections of `userId` on that node (row P6). */
+  replace(node: string, userId: UserId, connectionIds: readonly ConnectionId[]): void;
+}
+
+/** What nodes tell each other beside commands, as far as actors are concerned. */
+export interface NodeNews {
+  /**
+   * Tells every node that the person is out of this space. True: each node with a lease has confirmed it, or its lease has run
+   * out (rule E1). False: not within the time of a request, or nobody can say who has a lease. Never rejects.
+   */
+  outOfSpace(spaceId: ChannelId, userId: UserId): Promise<boolean>;
+  /** False without a lease: nobody waits for this node to hear who is out of a space, so what spaces said is not believed. */
+  isTold(): boolean;
+  /** Tells `follower` from now on, until the returned function is called. */
+  follow(follower: NewsFollower): () => void;
+}
+
+/** Who hears the news of nodes: the actors of one shard. None of these throws. */
+export interface NewsFollower {
+  /** Confirmed as soon as this returns. */
+  outOfSpace(spaceId: ChannelId, userId: UserId): void;
+  /** The node has its lease again after a lapse, in which anyone may have been put out of any space. */
+  missed(): void;
+  /** The node's lease has run out, or was given back: what its gateway said holds no more (rule E4). */
+  nodeGone(node: string): void;
 }
 
 /** The cluster's time: Redis `TIME` followed with the monotonic clock, never back (rule E5). */
@@ -121,8 +177,9 @@ export type ChannelRow = {
   channel: Channel;
   /** Messages ever sent: the next ordinal is one more. */
   messageCount: number;
-  /** `atMs` of the last event. */
+  /** `atMs` of the last event, and of the last message; 0: none. */
   lastAtMs: number;
+  lastMessageAtMs: number;
   /** (first seq, epoch) of the last 32 reigns, oldest first (rule I1). */
   reigns: Position[];
   /** The two people of a dm. */
@@ -140,7 +197,17 @@ export type MemberRow = {
   readSeq: number;
   /** Ordinal at the read mark: unread = messageCount − readCount. */
   readCount: number;
+  /** Messages after the read mark that mention them, or everyone. */
+  mentions: number;
+  /** The channel's seq in Postgres when this was read: what follows is not in it. */
+  asOfSeq: number;
 };
+
+/** A message as Postgres has it, without anyone's `me`. `asOfSeq` as in `MemberRow`. */
+export type MessageAsOf = { message: Message; asOfSeq: number };
+
+/** Whether a thread is followed, and how many of its replies were read, as in `FollowRecord`. `atMs` 0: they never said; who replied follows. */
+export type FollowRow = { following: boolean; atMs: number; readCount: number };
 
 /** Postgres cannot be asked now. What needs it answers `unavailable` (rule A3). */
 export class StoreAway extends Error {
@@ -159,9 +226,48 @@ export interface ChannelFacts {
     authorId: UserId,
     clientId: ClientId,
   ): Promise<{ message: Message; sentHash: string } | undefined>;
+  /** The message under `seq`; undefined: there is none. */
+  message(channelId: ChannelId, seq: number): Promise<MessageAsOf | undefined>;
+  /** What `userId` has put on the message. */
+  reactions(
+    channelId: ChannelId,
+    seq: number,
+    userId: UserId,
+  ): Promise<{ emojis: string[]; asOfSeq: number }>;
+  /** The pinned messages, at most `PINS_MAX`, in any order. */
+  pins(channelId: ChannelId): Promise<{ seqs: number[]; asOfSeq: number }>;
+  /** Undefined: nothing is known of them in this thread. */
+  follow(channelId: ChannelId, seq: number, userId: UserId): Promise<FollowRow | undefined>;
+  /** Who follows the thread, at most `max`, by user id. */
+  followers(channelId: ChannelId, seq: number, max: number): Promise<UserId[]>;
+  /** Has `userId` blocked `other` (row P7)? */
+  hasBlocked(userId: UserId, other: UserId): Promise<boolean>;
   /** Ordinal of the last message (no reply in a thread) with `seq` at most this; 0: none. Read marks far behind the head need it (rule E6). */
   ordinalAt(channelId: ChannelId, seq: number): Promise<number>;
+  /** Messages after `seq` that mention `userId`, or everyone (rule E6). `asOfSeq` as in `MemberRow`. */
+  mentionsAfter(
+    channelId: ChannelId,
+    userId: UserId,
+    seq: number,
+  ): Promise<{ mentions: number; asOfSeq: number }>;
 }
+
+/** What session actors fetch: each rejects with `StoreAway`. */
+export interface UserFacts {
+  /** What the person chose, and whom they blocked; undefined: no such person. */
+  person(userId: UserId): Promise<PersonRow | undefined>;
+  /** Keeps when the person was last seen; the latest wins. */
+  seen(userId: UserId, atMs: number): Promise<void>;
+}
+
+/** `status` and `text` as chosen (rule E4). `blockedBy`: who has blocked the person. */
+export type PersonRow = {
+  status: Exclude<PresenceStatus, "offline">;
+  text?: string;
+  lastSeenAtMs?: number;
+  blocked: UserId[];
+  blockedBy: UserId[];
+};
 
 /** What actors tell an operator. */
 export interface ActorMeter {

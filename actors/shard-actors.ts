@@ -11,6 +11,8 @@ export type ActorOptions = {
   tail?: TailOptions;
   /** How long a channel stays in memory without a command, and until the sweep after it, milliseconds. Default: `IDLE_MS`. */
   idleMs?: number;
+  /** One connection per user: the newest ends the others (row P6). Default: many. */
+  isSingle?: boolean;
 };
 
 /** Makes the function that starts a shard's actors, for all shards of this node. */
@@ -29,6 +31,7 @@ export function createStartActors(world: World, options: ActorOptions = {}): Sta
       tail,
       absent: new Absent(byChannel),
       idleMs: options.idleMs,
+      isSingle: options.isSingle,
     });
     try {
       await actors.load();

@@ -7,11 +7,21 @@ import type { Absent } from "./absent.ts";
 import { ChannelActor } from "./channel/actor.ts";
 import type { ChannelHost } from "./channel/host.ts";
 import { MARKS_AT_ONCE_MAX } from "./channel/marks.ts";
+import { SignalRounds } from "./channel/signal-rounds.ts";
 import type { Mark } from "./channel/state.ts";
 import type { ChannelCommand, SessionCommand } from "./commands.ts";
 import { Crashes } from "./crashes.ts";
-import { isEvent, type LogRecord, type Reign, type Reply, type ShardActors, StoreAway } from "./ports.ts";
-import { SessionActor, type SessionHost } from "./session/actor.ts";
+import {
+  isEvent,
+  isMark,
+  type LogRecord,
+  type NewsFollower,
+  type Reign,
+  type Reply,
+  type ShardActors,
+  StoreAway,
+} from "./ports.ts";
+import { Sessions } from "./session/sessions.ts";
 import type { Tail } from "./tail.ts";
 import { Waiting } from "./waiting.ts";
 import type { World } from "./world.ts";
@@ -29,6 +39,8 @@ export type ShardOptions = {
   tail: Tail;
   absent: Absent;
   idleMs?: number;
+  /** One connection per user (row P6). Default: many. */
+  isSingle?: boolean;
 };
 
 export class Shard implements ShardActors {
@@ -37,9 +49,8 @@ export class Shard implements ShardActors {
   #tail: Tail;
   #parent: Ref<never>;
   #host: ChannelHost;
-  #sessionHost: SessionHost;
   #channels = new Map<ChannelId, ChannelActor>();
-  #sessions = new Map<UserId, SessionActor>();
+  #sessions: Sessions;
   #absent: Absent;
   #idleMs: number;
   /** Channels with marks to log. */
@@ -48,13 +59,15 @@ export class Shard implements ShardActors {
   #crashes = new Crashes();
   #waiting = new Waiting();
   #load = 0;
-  #timers: (() => void)[] = [];
+  /** Timers, and the news of nodes. */
+  #stops: (() => void)[] = [];
   /** Why nothing is taken in any more. */
   #refusal: Refused | undefined;
   #onEmpty: (() => void)[] = [];
   #hasEnded = false;
 
-  constructor({ system, world, reign, tail, absent, idleMs = IDLE_MS }: ShardOptions) {
+  constructor(options: ShardOptions) {
+    const { system, world, reign, tail, absent, idleMs = IDLE_MS, isSingle = false } = options;
     this.#world = world;
     this.#reign = reign;
     this.#tail = tail;
@@ -63,7 +76,8 @@ export class Shard implements ShardActors {
     this.#parent = spawn(system, (state: unknown) => state, `shard-${reign.shard}-${reign.epoch}`, {
       onCrash: (_message, _error, context) => context.resume,
     }) as Ref<never>;
-    const around = { world, reign, tail, parent: this.#parent };
+    const rounds = new SignalRounds(world.timers);
+    const around = { world, reign, tail, rounds, parent: this.#parent };
     this.#host = {
       ...around,
       crashed: ({ id }, error) => this.#crashed("channel", id, error),
@@ -77,13 +91,15 @@ export class Shard implements ShardActors {
         this.#load += members;
       },
     };
-    this.#sessionHost = {
+    this.#sessions = new Sessions({
       ...around,
+      isSingle,
       crashed: ({ id }, error) => void this.#crashed("session", id, error),
       turned: () => this.#checkEmpty(),
-    };
-    this.#timers.push(world.timers.every(MARKS_EVERY_MS, () => this.#logMarks()));
-    this.#timers.push(world.timers.every(SWEEP_EVERY_MS, () => this.#sweep()));
+    });
+    this.#stops.push(world.nodeNews.follow(this.#followsNews()));
+    this.#stops.push(world.timers.every(MARKS_EVERY_MS, () => this.#logMarks()));
+    this.#stops.push(world.timers.every(SWEEP_EVERY_MS, () => this.#sweep()));
   }
 
   /** Brings every channel with unflushed events into memory. Rejects while the store is away; a channel's own fault is its own. */
@@ -105,7 +121,7 @@ export class Shard implements ShardActors {
     const ask = this.#admit(command, reply);
     if (ask === undefined) return;
     if (this.#crashes.isClosed(userId, ask.sinceMs)) this.#answer(ask.reply, refused("unavailable"));
-    else if (!this.#session(userId).offer(ask)) this.#reject(ask.reply);
+    else if (!this.#sessions.offer(userId, ask)) this.#reject(ask.reply);
   }
 
   async heads(channelIds: readonly ChannelId[]): Promise<Map<ChannelId, Position>> {
@@ -127,7 +143,7 @@ export class Shard implements ShardActors {
       const flushed = byChannel.get(record.channelId) ?? { seq: 0, marks: [] };
       byChannel.set(record.channelId, flushed);
       if (isEvent(record)) flushed.seq = Math.max(flushed.seq, record.event.seq);
-      else flushed.marks.push(record.mark);
+      else if (isMark(record)) flushed.marks.push(record.mark);
     }
     for (const [id, flushed] of byChannel) {
       const actor = this.#channels.get(id);
@@ -149,18 +165,18 @@ export class Shard implements ShardActors {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#refusal ??= refused("unavailable");
-    for (const stopTimer of this.#timers) stopTimer();
-    for (const actor of [...this.#channels.values(), ...this.#sessions.values()]) actor.end();
+    for (const stopOne of this.#stops) stopOne();
+    for (const actor of this.#channels.values()) actor.end();
+    this.#sessions.end();
     stop(this.#parent);
     this.#waiting.answerAll(refused("unavailable"));
     this.#channels.clear();
-    this.#sessions.clear();
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   census(): { channels: number; sessions: number; mailboxDepth: number } {
-    const actors = [...this.#channels.values(), ...this.#sessions.values()];
-    const mailboxDepth = actors.reduce((sum, { depth }) => sum + depth, 0);
+    let mailboxDepth = this.#sessions.depth;
+    for (const { depth } of this.#channels.values()) mailboxDepth += depth;
     return { channels: this.#channels.size, sessions: this.#sessions.size, mailboxDepth };
   }
 
@@ -175,18 +191,22 @@ export class Shard implements ShardActors {
     return load;
   }
 
+  #followsNews(): NewsFollower {
+    const forget = (userId?: UserId) => {
+      for (const actor of this.#channels.values()) actor.forgetSpace(userId);
+    };
+    return {
+      // Channels of other spaces ask theirs again as well: a removal is rare.
+      outOfSpace: (_spaceId, userId) => forget(userId),
+      missed: () => forget(),
+      nodeGone: (node) => this.#sessions.nodeGone(node),
+    };
+  }
+
   #activate(id: ChannelId): { actor: ChannelActor; loaded: Promise<unknown> } {
     const actor = new ChannelActor(id, this.#host);
     this.#channels.set(id, actor);
     return { actor, loaded: actor.load(this.#absent.take(id)) };
-  }
-
-  #session(id: UserId): SessionActor {
-    const known = this.#sessions.get(id);
-    if (known) return known;
-    const actor = new SessionActor(id, this.#sessionHost);
-    this.#sessions.set(id, actor);
-    return actor;
   }
 
   /** A command on its way into a mailbox; undefined: nothing is taken in any more. */
@@ -257,11 +277,7 @@ export class Shard implements ShardActors {
       const isUnused = nowMs - actor.usedAtMs >= this.#idleMs || !actor.exists();
       if (isUnused && actor.isIdle()) this.#forget(actor);
     }
-    for (const actor of [...this.#sessions.values()]) {
-      if (!actor.isIdle()) continue;
-      actor.end();
-      this.#sessions.delete(actor.id);
-    }
+    this.#sessions.sweep();
     this.#tail.trim();
     this.#crashes.trim(nowMs);
   }

@@ -1,11 +1,23 @@
 /** What the actors of a node are given. `src/main.ts` wires it once; the same world serves every shard. */
-import type { ActorMeter, Broadcaster, ChannelFacts, Clock, Router } from "./ports.ts";
+import type {
+  ActorMeter,
+  Broadcaster,
+  ChannelFacts,
+  Clock,
+  Devices,
+  NodeNews,
+  Router,
+  UserFacts,
+} from "./ports.ts";
 
 export type World = {
   facts: ChannelFacts;
-  /** Asks other actors: a topic its space. */
-  router: Pick<Router, "askChannel">;
+  people: UserFacts;
+  /** Asks other actors: a topic its space, a channel the people whom a message concerns. */
+  router: Pick<Router, "askChannel" | "askUser">;
   broadcaster: Broadcaster;
+  devices: Devices;
+  nodeNews: NodeNews;
   clock: Clock;
   meter: ActorMeter;
   timers: ActorTimers;

@@ -1,4 +1,5 @@
-/** `actors`: memory of idle channel actors, and what one channel takes. In memory only: no log, no store, no network. */
+/** `actors`: memory of idle channel and session actors, and what one channel takes. In memory only: no log, no store, no network. */
+import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { ChannelCommand } from "../actors/commands.ts";
@@ -6,7 +7,7 @@ import { channel, client, said, user } from "../actors/doubles.ts";
 import type { ChannelRow, LogRecord, MemberRow, Reign, ShardActors } from "../actors/ports.ts";
 import { createStartActors } from "../actors/shard-actors.ts";
 import type { World } from "../actors/world.ts";
-import type { ChannelId, UserId } from "../protocol/ids.ts";
+import type { ChannelId, ConnectionId, UserId } from "../protocol/ids.ts";
 import type { Answer } from "../protocol/refusals.ts";
 import type { Outcome } from "./figures.ts";
 
@@ -21,9 +22,12 @@ const IN_FLIGHT = 512;
 /** Sends between two flushes, by which a channel may forget. */
 const FLUSH_EVERY = 1_000;
 
+const LET_GO_MS = 200;
+
 /** The target is of the design: 10,000 idle actors take 40 MB at most. */
 export async function actors(): Promise<Outcome> {
-  const { heapBytes, activationMs } = await idle();
+  const sessions = await idle(attachAll);
+  const { heapBytes, activationMs } = await idle(openAll);
   const { perSecond, cpuMs } = await busy();
   return {
     bench: "actors",
@@ -37,23 +41,28 @@ export async function actors(): Promise<Outcome> {
       },
       { name: "heap of one", value: Math.round(heapBytes / CHANNELS), unit: "bytes" },
       { name: "activation in memory", value: activationMs * 1_000, unit: "µs" },
+      { name: "heap of one session actor", value: Math.round(sessions.heapBytes / CHANNELS), unit: "bytes" },
       { name: "one channel: sends", value: Math.round(perSecond), unit: "/s" },
       { name: "one channel: CPU per send", value: cpuMs * 1_000, unit: "µs" },
     ],
   };
 }
 
-/** Opens every channel once. `activationMs` is of each, all asked for at once. */
-async function idle(): Promise<{ heapBytes: number; activationMs: number }> {
+/** Wakes as many actors as there are channels. `activationMs` is of each, all asked for at once. */
+async function idle(
+  wakeAll: (shards: readonly ShardActors[]) => Promise<void>,
+): Promise<{ heapBytes: number; activationMs: number }> {
   const collect = garbageCollector();
   const start = createStartActors(world);
   const shards = await Promise.all(Array.from({ length: SHARDS }, (_, n) => start(openGate(n), [])));
   const beforeBytes = heapUsed(collect);
   const fromMs = performance.now();
-  await openAll(shards.map((shard) => shard.actors));
+  await wakeAll(shards.map((shard) => shard.actors));
   const activationMs = (performance.now() - fromMs) / CHANNELS;
   const heapBytes = heapUsed(collect) - beforeBytes;
   for (const shard of shards) shard.actors.end();
+  // nact lets go of what was stopped in turns of its own; the next measurement must not see that.
+  await pause(LET_GO_MS);
   return { heapBytes, activationMs };
 }
 
@@ -64,6 +73,19 @@ async function openAll(shards: readonly ShardActors[]): Promise<void> {
     ),
   );
   for (const answer of answers) accepted(answer);
+}
+
+/** As many people, each on one device. */
+async function attachAll(shards: readonly ShardActors[]): Promise<void> {
+  const node = "node-0.1f0c2a9b";
+  const attached = (n: number) =>
+    new Promise<Answer>((resolve) => {
+      const connectionId = `Zr8e0gYbW5${n}` as ConnectionId;
+      const connections = [{ connectionId, device: "phone", sinceMs: n, activeAtMs: Date.now() }];
+      shards[n % SHARDS]!.askUser(user(n), { type: "attach", node, connections }, resolve);
+    });
+  for (const answer of await Promise.all(Array.from({ length: CHANNELS }, (_, n) => attached(n))))
+    accepted(answer);
 }
 
 /** Many people write into one channel, each without a pause. */
@@ -93,7 +115,7 @@ function ask(shard: ShardActors, id: ChannelId, command: ChannelCommand): Promis
 }
 
 function accepted(answer: Answer): void {
-  if (!answer.ok) throw new Error(`a channel refused: ${JSON.stringify(answer.error)}`);
+  if (!answer.ok) throw new Error(`an actor refused: ${JSON.stringify(answer.error)}`);
 }
 
 /** V8's own, without a flag on the command line: a context made after the flag is set has it. */
@@ -135,10 +157,26 @@ const world: World = {
     heads: async () => new Map(),
     member: async (_channelId, userId) => memberOf(userId),
     sent: async () => undefined,
+    message: async () => undefined,
+    reactions: async () => ({ emojis: [], asOfSeq: 40 }),
+    pins: async () => ({ seqs: [], asOfSeq: 40 }),
+    follow: async () => undefined,
+    followers: async () => [],
+    hasBlocked: async () => false,
     ordinalAt: async () => 0,
+    mentionsAfter: async () => ({ mentions: 0, asOfSeq: 40 }),
   },
-  router: { askChannel: async () => ({ ok: true }) as never },
-  broadcaster: { publish: () => undefined },
+  people: {
+    person: async () => ({ status: "online", blocked: [], blockedBy: [] }),
+    seen: async () => undefined,
+  },
+  nodeNews: { outOfSpace: async () => true, isTold: () => true, follow: () => () => undefined },
+  router: {
+    askChannel: async () => ({ ok: true }) as never,
+    askUser: async () => ({ ok: true }) as never,
+  },
+  broadcaster: { publish: () => undefined, signal: () => undefined },
+  devices: { tellUser: () => undefined, tellViewers: () => undefined, replace: () => undefined },
   clock: { nowMs: Date.now },
   meter: {
     stage: () => undefined,
@@ -156,6 +194,7 @@ function rowOf(id: ChannelId): ChannelRow {
     channel: { id, kind: "group", name, settings: {}, archived: false, seq: 40, epoch: 3, memberCount: 10 },
     messageCount: 30,
     lastAtMs: 1,
+    lastMessageAtMs: 1,
     reigns: [[1, 3]],
   };
 }
@@ -167,5 +206,7 @@ function memberOf(userId: UserId): MemberRow {
     deliveredSeq: 0,
     readSeq: 0,
     readCount: 0,
+    mentions: 0,
+    asOfSeq: 40,
   };
 }

@@ -53,15 +53,35 @@ export type Member = z.infer<typeof Member>;
 
 /** Six hours, as the longest slow mode that communities use. */
 export const SLOW_MODE_MAX_SECONDS = 21_600;
+/** A year: longer is no end. */
+const EDIT_WINDOW_MAX_SECONDS = 31_536_000;
 export const MEMBER_LIMIT_MAX = 5_000_000;
+
+/** Above `messagesPerMinute` the wait is `minSeconds`, and grows with the rate up to `maxSeconds`. */
+export const AutoSlowMode = z
+  .strictObject({
+    messagesPerMinute: z.int().min(1).max(60_000),
+    minSeconds: z.int().min(1).max(SLOW_MODE_MAX_SECONDS),
+    maxSeconds: z.int().min(1).max(SLOW_MODE_MAX_SECONDS),
+  })
+  .refine(({ minSeconds, maxSeconds }) => minSeconds <= maxSeconds, {
+    error: "must not be less than minSeconds",
+    path: ["maxSeconds"],
+  })
+  .meta({ id: "AutoSlowMode" });
+export type AutoSlowMode = z.infer<typeof AutoSlowMode>;
 
 export const Settings = z
   .strictObject({
     /** Seconds between two messages of one author; moderators exempt; 0 is off. */
     slowModeSeconds: z.int().min(0).max(SLOW_MODE_MAX_SECONDS).optional(),
+    /** Slow mode that comes and goes with the rate; absent: none (row C11). */
+    autoSlowMode: AutoSlowMode.optional(),
     /** Active members at most; absent: no limit. */
     memberLimit: z.int().min(2).max(MEMBER_LIMIT_MAX).optional(),
-    /** Days without a message until the channel archives itself; absent: never. */
+    /** Seconds after which a message's author may no longer edit it; absent: no end (row C5). */
+    editWindowSeconds: z.int().min(0).max(EDIT_WINDOW_MAX_SECONDS).optional(),
+    /** Days in which nothing happens until the channel archives itself; absent: never. */
     autoArchiveDays: z.int().min(1).max(3_650).optional(),
     /** What an ack promises when the sender asks for nothing. Default `logged`. */
     durability: z.enum(["logged", "persisted"]).optional(),
@@ -69,6 +89,17 @@ export const Settings = z
   })
   .meta({ id: "Settings" });
 export type Settings = z.infer<typeof Settings>;
+
+type Nullables<S extends z.core.$ZodShape> = { [K in keyof S]: z.ZodNullable<S[K]> };
+
+function nullables<S extends z.core.$ZodShape>(shape: S): Nullables<S> {
+  const entries = Object.entries(shape).map(([key, schema]) => [key, z.nullable(schema)]);
+  return Object.fromEntries(entries) as Nullables<S>;
+}
+
+/** What an update makes of settings, key by key: absent stays as it is, `null` is absent again. Never stored. */
+export const SettingsChange = z.strictObject(nullables(Settings.shape)).meta({ id: "SettingsChange" });
+export type SettingsChange = z.infer<typeof SettingsChange>;
 
 export const ChannelName = name(1, 100);
 export const Description = text(0, 1_000);
@@ -114,6 +145,8 @@ export const Channel = z
     description: Description.optional(),
     settings: Settings,
     archived: z.boolean(),
+    /** Automatic slow mode is on: so many seconds between two messages, until then. It ends by itself. */
+    slowed: z.object({ seconds: z.int().positive(), untilMs: TimeMs }).optional(),
     seq: z.int().nonnegative(),
     epoch: z.int().nonnegative(),
     memberCount: z.int().nonnegative(),

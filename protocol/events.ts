@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { Channel, Member } from "./channel.ts";
 import { ChannelId, MessageId, UserId } from "./ids.ts";
-import { Attachment, Message, Preview } from "./message.ts";
+import { Attachment, Message, Preview, RECENT_MAX } from "./message.ts";
 import { Emoji, TimeMs } from "./text.ts";
 
 const common = { seq: z.int().positive(), atMs: TimeMs, by: UserId };
@@ -15,7 +15,9 @@ export const MessageNew = z.object({
   ...common,
   message: Message,
   /** A reply's thread as it stands with this reply. Never lowered. */
-  thread: z.object({ id: MessageId, replyCount: z.int().positive(), lastReplyAtMs: TimeMs }).optional(),
+  thread: z
+    .object({ id: MessageId, authorId: UserId, replyCount: z.int().positive(), lastReplyAtMs: TimeMs })
+    .optional(),
 });
 export const MessageUpdated = z.object({
   type: z.literal("message:updated"),
@@ -44,7 +46,7 @@ const reaction = {
   messageId: MessageId,
   emoji: Emoji,
   count: z.int().nonnegative(),
-  recent: z.array(UserId).max(3),
+  recent: z.array(UserId).max(RECENT_MAX),
 };
 export const ReactionAdded = z.object({ type: z.literal("reaction:added"), ...reaction });
 export const ReactionRemoved = z.object({ type: z.literal("reaction:removed"), ...reaction });

@@ -126,6 +126,48 @@ describe("a reader's messages", () => {
     });
   });
 
+  it("keep an edit beside what arrives later: a preview, attachments", () => {
+    const updated = { type: "message:updated", by: ada, messageId: id(1) } as const;
+    const attachment = {
+      id: "a",
+      type: "image",
+      url: "u",
+      filename: "f.png",
+      mimeType: "image/png",
+      sizeBytes: 1,
+    } as const;
+    expect(
+      run(
+        { ...updated, seq: 2, atMs: 2, content: "new", html: "<p>new</p>", editedAtMs: 2 },
+        { ...updated, seq: 3, atMs: 3, preview: { url: "u", title: "t" } },
+        { ...updated, seq: 4, atMs: 4, attachments: [attachment] },
+      ),
+    ).toMatchObject({ content: "new", editedAtMs: 2, preview: { title: "t" }, attachments: [attachment] });
+  });
+
+  it("are deleted many at once, each with its reactions and its pin", () => {
+    const messages = new Map([1, 2, 3].map((seq) => [id(seq), message(seq)]));
+    const events: ChannelEvent[] = [
+      reaction(4, "reaction:added", bob, 1),
+      { type: "message:pinned", seq: 5, atMs: 5, by: bob, messageId: id(1) },
+      { type: "message:deleted", seq: 6, atMs: 6, by: bob, messageIds: [id(1), id(3)] },
+      reaction(7, "reaction:added", ada, 1),
+    ];
+    for (const event of events) foldMessages(messages, event, ada);
+    for (const gone of [id(1), id(3)])
+      expect(messages.get(gone)).toMatchObject({ content: "", reactions: [], pinned: false, deletedAtMs: 6 });
+    expect(messages.get(id(2))).toEqual(message(2));
+  });
+
+  it("are never changed in place: who holds one keeps what they saw", () => {
+    const before = message(1);
+    const messages = new Map([[id(1), before]]);
+    foldMessages(messages, reaction(2, "reaction:added", bob, 1), ada);
+    foldMessages(messages, { type: "message:pinned", seq: 3, atMs: 3, by: bob, messageId: id(1) }, ada);
+    expect(before).toEqual(message(1));
+    expect(messages.get(id(1))).not.toBe(before);
+  });
+
   it("leave nothing of themselves when deleted, and nothing brings them back", () => {
     const deleted = run(
       { type: "message:deleted", seq: 2, atMs: 2, by: ada, messageIds: [id(1)] },
@@ -154,6 +196,30 @@ describe("a reader's messages", () => {
     ).toEqual([]);
   });
 
+  it("keep their reactions in the order in which each emoji first came", () => {
+    const signed = (emoji: string, event: ChannelEvent) => ({ ...event, emoji }) as ChannelEvent;
+    const reactions = run(
+      signed("👍", reaction(2, "reaction:added", ada, 1)),
+      signed("🎉", reaction(3, "reaction:added", bob, 1)),
+      signed("👍", reaction(4, "reaction:added", bob, 2)),
+      signed("🎉", reaction(5, "reaction:added", ada, 2)),
+    )?.reactions;
+    expect(reactions?.map(({ emoji, count, me }) => [emoji, count, me])).toEqual([
+      ["👍", 2, true],
+      ["🎉", 2, true],
+    ]);
+    const gone = run(
+      signed("👍", reaction(2, "reaction:added", ada, 1)),
+      signed("🎉", reaction(3, "reaction:added", bob, 1)),
+      signed("👍", reaction(4, "reaction:removed", ada, 0)),
+      signed("👍", reaction(5, "reaction:added", bob, 1)),
+    )?.reactions;
+    expect(gone?.map(({ emoji, me }) => [emoji, me])).toEqual([
+      ["🎉", undefined],
+      ["👍", undefined],
+    ]);
+  });
+
   it("count their thread, and are never lowered", () => {
     const reply = (seq: number, replyCount: number): ChannelEvent => ({
       type: "message:new",
@@ -161,7 +227,7 @@ describe("a reader's messages", () => {
       atMs: seq,
       by: bob,
       message: message(seq, { threadId: id(1) }),
-      thread: { id: id(1), replyCount, lastReplyAtMs: seq },
+      thread: { id: id(1), authorId: ada, replyCount, lastReplyAtMs: seq },
     });
     expect(run(reply(2, 2), reply(3, 1))).toMatchObject({ replyCount: 2, lastReplyAtMs: 2 });
   });
@@ -170,5 +236,59 @@ describe("a reader's messages", () => {
     const messages = new Map<MessageId, Message>();
     foldMessages(messages, { type: "message:pinned", seq: 2, atMs: 2, by: bob, messageId: id(1) }, ada);
     expect(messages.size).toBe(0);
+  });
+});
+
+describe("row C6: what a message quotes", () => {
+  const quote = (of: number, excerpt = "hello") => ({ id: id(of), authorId: ada, excerpt });
+  const reply = (seq: number, of: number): ChannelEvent => ({
+    type: "message:new",
+    seq,
+    atMs: seq,
+    by: bob,
+    message: message(seq, { replyTo: quote(of) }),
+  });
+  const gone = (seq: number, ...of: number[]): ChannelEvent => ({
+    type: "message:deleted",
+    seq,
+    atMs: seq,
+    by: ada,
+    ...(of.length === 1 ? { messageId: id(of[0]!) } : { messageIds: of.map(id) }),
+  });
+  const quotes = (...events: ChannelEvent[]) => {
+    const messages = new Map<MessageId, Message>();
+    for (const event of events) foldMessages(messages, event, ada);
+    return [...messages.values()].flatMap(({ seq, replyTo }) => (replyTo ? [[seq, replyTo]] : []));
+  };
+
+  it("goes with it, wherever it is quoted, and who wrote it stays", () => {
+    const before = [said(1), said(2), reply(3, 1), reply(4, 2), reply(5, 1)];
+    const [one, two] = [quote(1, ""), quote(2)];
+    expect(quotes(...before, gone(6, 1))).toEqual([
+      [3, one],
+      [4, two],
+      [5, one],
+    ]);
+    expect(quotes(...before, gone(6, 2, 1))).toEqual([
+      [3, one],
+      [4, quote(2, "")],
+      [5, one],
+    ]);
+  });
+
+  it("goes where the message itself is not at hand, or was deleted before its answer was", () => {
+    expect(quotes(reply(3, 1), gone(4, 1))).toEqual([[3, quote(1, "")]]);
+    expect(quotes(said(1), gone(2, 1), reply(3, 1))).toEqual([[3, quote(1, "")]]);
+    expect(quotes(said(1), reply(2, 1), gone(3, 2), gone(4, 1))).toEqual([[2, quote(1, "")]]);
+  });
+
+  it("goes with the answer, of which nothing is left but who, where and when", () => {
+    expect(quotes(said(1), reply(2, 1), gone(3, 2))).toEqual([[2, quote(1, "")]]);
+  });
+
+  it("stays as it was quoted when it is edited", () => {
+    const edited = { type: "message:updated" as const, seq: 3, atMs: 3, by: ada, messageId: id(1) };
+    const changed = { ...edited, content: "else", html: "else", editedAtMs: 3 };
+    expect(quotes(said(1), reply(2, 1), changed)).toEqual([[2, quote(1)]]);
   });
 });

@@ -85,11 +85,15 @@ export function foldEnvelope(fold: ReaderFold, envelope: Pick<ChannelEvents, "ep
   return fresh.length > 0 ? "folded" : "known";
 }
 
-/** Brings the messages at hand past one event, as `me` sees them. Messages are replaced, never changed in place. */
-export function foldMessages(messages: Map<MessageId, Message>, event: ChannelEvent, me: UserId): void {
+/** Brings the messages at hand past one event, as `me` sees them (undefined: nobody). Messages are replaced, never changed in place. */
+export function foldMessages(
+  messages: Map<MessageId, Message>,
+  event: ChannelEvent,
+  me: UserId | undefined,
+): void {
   switch (event.type) {
     case "message:new":
-      messages.set(event.message.id, event.message);
+      messages.set(event.message.id, quotingWhatStands(messages, event.message));
       if (event.thread) {
         const { id, replyCount, lastReplyAtMs } = event.thread;
         change(messages, id, (root) => (replyCount > root.replyCount ? { replyCount, lastReplyAtMs } : {}));
@@ -99,8 +103,8 @@ export function foldMessages(messages: Map<MessageId, Message>, event: ChannelEv
       change(messages, event.messageId, () => updateOf(event));
       break;
     case "message:deleted":
-      for (const id of event.messageIds ?? [event.messageId])
-        if (id) change(messages, id, () => stubOf(event.atMs));
+      for (const id of deletedBy(event)) change(messages, id, (message) => stubOf(message, event.atMs));
+      unquote(messages, new Set(deletedBy(event)));
       break;
     case "message:pinned":
     case "message:unpinned":
@@ -113,7 +117,32 @@ export function foldMessages(messages: Map<MessageId, Message>, event: ChannelEv
   }
 }
 
-/** Nothing changes a message after its deletion. */
+/** The messages that an event takes away. */
+export function deletedBy({
+  messageId,
+  messageIds,
+}: Extract<ChannelEvent, { type: "message:deleted" }>): readonly MessageId[] {
+  return messageIds ?? (messageId ? [messageId] : []);
+}
+
+/** What is deleted is quoted nowhere (row C6). Who edits a message leaves it as it was quoted. */
+function unquote(messages: Map<MessageId, Message>, deleted: ReadonlySet<MessageId>): void {
+  for (const [id, message] of messages)
+    if (message.replyTo && deleted.has(message.replyTo.id)) messages.set(id, withoutExcerpt(message));
+}
+
+/** Who reads a page of a later time may hold the stub of what an event still quotes. */
+function quotingWhatStands(messages: ReadonlyMap<MessageId, Message>, message: Message): Message {
+  const quoted = message.replyTo && messages.get(message.replyTo.id);
+  return quoted?.deletedAtMs === undefined ? message : withoutExcerpt(message);
+}
+
+/** The message, still saying what it answers and whom, and nothing of what was said there. */
+function withoutExcerpt(message: Message): Message {
+  return message.replyTo ? { ...message, replyTo: { ...message.replyTo, excerpt: "" } } : message;
+}
+
+/** Nothing else changes a message after its deletion. */
 function change(
   messages: Map<MessageId, Message>,
   id: MessageId,
@@ -136,8 +165,9 @@ function updateOf(event: Extract<ChannelEvent, { type: "message:updated" }>): Pa
 }
 
 /** What a deleted message leaves: who, where and when; never what. */
-function stubOf(deletedAtMs: number): Partial<Message> {
+function stubOf(message: Message, deletedAtMs: number): Partial<Message> {
   return {
+    ...withoutExcerpt(message),
     content: "",
     html: "",
     language: undefined,
@@ -157,7 +187,7 @@ type Reactions = Message["reactions"];
 type Reacted = Extract<ChannelEvent, { type: "reaction:added" | "reaction:removed" }>;
 
 /** Events carry the resulting number; `me` follows from `by`, since an event says the same to everyone. */
-function reacted(reactions: Reactions, event: Reacted, me: UserId): Reactions {
+function reacted(reactions: Reactions, event: Reacted, me: UserId | undefined): Reactions {
   const { emoji, count, recent, by } = event;
   const at = reactions.findIndex((reaction) => reaction.emoji === emoji);
   const others = reactions.filter((reaction) => reaction.emoji !== emoji);

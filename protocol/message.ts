@@ -35,17 +35,28 @@ export const Encryption = z
   .meta({ id: "Encryption" });
 export type Encryption = z.infer<typeof Encryption>;
 
+/** Kinds of reactions that one message may carry, and people named with each (row C8). */
+export const REACTION_KINDS_MAX = 20;
+export const RECENT_MAX = 3;
+/** Pinned messages of one channel (row C9). */
+export const PINS_MAX = 50;
+
 export const Reaction = z
   .object({
     emoji: Emoji,
     count: z.int().nonnegative(),
     me: z.boolean().optional(),
-    recent: z.array(UserId).max(3),
+    recent: z.array(UserId).max(RECENT_MAX),
   })
   .meta({ id: "Reaction" });
 
 export const ReplyTo = z
-  .object({ id: MessageId, authorId: UserId, excerpt: z.string() })
+  .object({
+    id: MessageId,
+    authorId: UserId,
+    /** As it was quoted: an edit of the quoted message changes nothing here. Empty once that message, or this one, is deleted. */
+    excerpt: z.string(),
+  })
   .meta({ id: "ReplyTo" });
 
 export const Preview = z

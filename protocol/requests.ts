@@ -9,7 +9,7 @@ import {
   Overrides,
   Position,
   Role,
-  Settings,
+  SettingsChange,
 } from "./channel.ts";
 import { ChannelEvent } from "./events.ts";
 import { ChannelId, ClientId, MessageId, UserId } from "./ids.ts";
@@ -38,17 +38,17 @@ const said = {
 };
 
 /** Empty only with attachments; 4,000 characters, code and opaque content 16,000. */
-function lengthFits(request: {
+export function lengthFits(request: {
   content: string;
   type?: string;
-  attachments?: unknown[];
+  attachments?: readonly unknown[];
   encryption?: unknown;
 }): boolean {
   const long = request.type === "code" || request.encryption !== undefined;
-  if (!long && !codePointsWithin(request.content, TEXT_MAX)) return false;
+  if (!codePointsWithin(request.content, long ? CODE_MAX : TEXT_MAX)) return false;
   return request.content.trim().length > 0 || (request.attachments?.length ?? 0) > 0;
 }
-const lengthRule = {
+export const lengthRule = {
   error: `content must have 1 to ${TEXT_MAX} characters (code: ${CODE_MAX}), or come with attachments`,
   path: ["content"],
 };
@@ -82,12 +82,15 @@ export const WATCH_MAX = 500;
 export const RESUME_CHANNELS_MAX = 1_000;
 
 export const MessageEdit = z.strictObject({ messageId: MessageId, content: text(1, CODE_MAX) });
+export type MessageEdit = z.infer<typeof MessageEdit>;
+export const MessageIds = z.array(MessageId).min(1).max(BULK_DELETE_MAX);
 export const MessageDelete = z.union([
   z.strictObject({ messageId: MessageId }),
-  z.strictObject({ channelId: ChannelId, messageIds: z.array(MessageId).min(1).max(BULK_DELETE_MAX) }),
+  z.strictObject({ channelId: ChannelId, messageIds: MessageIds }),
 ]);
 export const MessagePin = z.strictObject({ messageId: MessageId });
 export const React = z.strictObject({ messageId: MessageId, emoji: Emoji });
+export type React = z.infer<typeof React>;
 export const OfChannel = z.strictObject({ channelId: ChannelId });
 export type OfChannel = z.infer<typeof OfChannel>;
 
@@ -136,9 +139,10 @@ export const ChannelUpdate = z.strictObject({
   channelId: ChannelId,
   name: ChannelName.optional(),
   description: Description.optional(),
-  settings: Settings.optional(),
+  settings: SettingsChange.optional(),
   archived: z.boolean().optional(),
 });
+export type ChannelUpdate = z.infer<typeof ChannelUpdate>;
 export const MemberChange = z.strictObject({
   channelId: ChannelId,
   userId: UserId,
@@ -152,6 +156,7 @@ export const MemberRemove = z.strictObject({
   userId: UserId,
   bannedUntilMs: EndMs.optional(),
 });
+export type MemberRemove = z.infer<typeof MemberRemove>;
 export const Typing = z.strictObject({ channelId: ChannelId, threadId: MessageId.optional() });
 export const PresenceUpdate = z.strictObject({
   status: PresenceStatus.exclude(["offline"]),
@@ -186,35 +191,39 @@ export const Health = z.object({
 });
 export type Health = z.infer<typeof Health>;
 
-const nothing = z.object({});
-const message = z.object({ message: Message });
-const member = z.object({ member: Member });
+/** What writes answer, over Socket.IO and REST. */
+export const Nothing = z.object({});
+export const WithMessage = z.object({ message: Message });
+export const WithMember = z.object({ member: Member });
+export const WithChannel = z.object({ channel: Channel });
+export const ReactionCount = z.object({ count: z.int().nonnegative() });
+export const UnreadCount = z.object({ unread: z.int().nonnegative() });
 
 /** The whole client API: event → request and answer. `gateway/handlers/table.ts` has a row for each. */
 export const REQUESTS = {
   "message:send": { request: MessageSend, answer: MessageSent },
-  "message:edit": { request: MessageEdit, answer: message },
-  "message:delete": { request: MessageDelete, answer: nothing },
-  "message:pin": { request: MessagePin, answer: nothing },
-  "message:unpin": { request: MessagePin, answer: nothing },
-  "reaction:add": { request: React, answer: z.object({ count: z.int().nonnegative() }) },
-  "reaction:remove": { request: React, answer: z.object({ count: z.int().nonnegative() }) },
+  "message:edit": { request: MessageEdit, answer: WithMessage },
+  "message:delete": { request: MessageDelete, answer: Nothing },
+  "message:pin": { request: MessagePin, answer: Nothing },
+  "message:unpin": { request: MessagePin, answer: Nothing },
+  "reaction:add": { request: React, answer: ReactionCount },
+  "reaction:remove": { request: React, answer: ReactionCount },
   "channel:join": { request: OfChannel, answer: ChannelOpened },
   "channel:open": { request: OfChannel, answer: ChannelOpened },
-  "channel:close": { request: OfChannel, answer: nothing },
-  "channel:leave": { request: OfChannel, answer: nothing },
+  "channel:close": { request: OfChannel, answer: Nothing },
+  "channel:leave": { request: OfChannel, answer: Nothing },
   "channel:sync": { request: ChannelSync, answer: ChannelSynced },
-  "channel:read": { request: UpToSeq, answer: z.object({ unread: z.int().nonnegative() }) },
-  "channel:delivered": { request: UpToSeq, answer: nothing },
-  "channel:update": { request: ChannelUpdate, answer: z.object({ channel: Channel }) },
-  "member:invite": { request: MemberChange, answer: member },
-  "member:update": { request: MemberChange, answer: member },
-  "member:remove": { request: MemberRemove, answer: member },
-  "typing:start": { request: Typing, answer: nothing },
-  "typing:stop": { request: Typing, answer: nothing },
-  "presence:update": { request: PresenceUpdate, answer: nothing },
+  "channel:read": { request: UpToSeq, answer: UnreadCount },
+  "channel:delivered": { request: UpToSeq, answer: Nothing },
+  "channel:update": { request: ChannelUpdate, answer: WithChannel },
+  "member:invite": { request: MemberChange, answer: WithMember },
+  "member:update": { request: MemberChange, answer: WithMember },
+  "member:remove": { request: MemberRemove, answer: WithMember },
+  "typing:start": { request: Typing, answer: Nothing },
+  "typing:stop": { request: Typing, answer: Nothing },
+  "presence:update": { request: PresenceUpdate, answer: Nothing },
   "presence:watch": { request: WatchList, answer: z.object({ presences: Presences }) },
-  "presence:unwatch": { request: WatchList, answer: nothing },
+  "presence:unwatch": { request: WatchList, answer: Nothing },
   "session:resume": { request: SessionResume, answer: SessionResumed },
   "health:check": { request: z.strictObject({}), answer: Health },
 } as const satisfies Record<string, { request: z.ZodType; answer: z.ZodType }>;

@@ -12,8 +12,17 @@ import {
 } from "./channel.ts";
 import { ChannelId, MessageId, UserId } from "./ids.ts";
 import { Message } from "./message.ts";
-import { ResumePoints } from "./requests.ts";
-import { name, TimeMs, text } from "./text.ts";
+import { Notify } from "./people.ts";
+import {
+  ChannelUpdate,
+  MemberChange,
+  MessageEdit,
+  MessageIds,
+  MessagePage,
+  React,
+  ResumePoints,
+} from "./requests.ts";
+import { Emoji, name, TimeMs, text } from "./text.ts";
 import { DisplayName, User, Username } from "./users.ts";
 
 /** Characters: the least that keeps guessing expensive, and the most that a pass phrase needs. */
@@ -110,6 +119,9 @@ export const ChannelEntry = z
     unread: z.int().nonnegative().optional(),
     mentions: z.int().nonnegative().optional(),
     lastReadSeq: z.int().nonnegative().optional(),
+    notify: Notify.optional(),
+    /** Of a dm: the other of the two. */
+    peer: User.optional(),
   })
   .meta({ id: "ChannelEntry" });
 export type ChannelEntry = z.infer<typeof ChannelEntry>;
@@ -121,7 +133,7 @@ export const MemberPage = z
 export type MemberPage = z.infer<typeof MemberPage>;
 
 /** A number in a query, which is text: plain decimal digits. */
-function queryInt(min: number, max: number) {
+export function queryInt(min: number, max: number) {
   return z
     .string()
     .regex(/^\d{1,16}$/, "not a number")
@@ -130,7 +142,7 @@ function queryInt(min: number, max: number) {
 }
 
 /** A cursor as it was given; which list it continues is checked when it is read. */
-const Cursor = z.string().min(1).max(128);
+export const Cursor = z.string().min(1).max(128);
 /** Messages or members of one page at most, and where nothing is asked for. */
 export const PAGE_MAX = 100;
 export const PAGE_DEFAULT = 50;
@@ -140,6 +152,11 @@ export const ChannelsQuery = z.strictObject({
   spaceId: ChannelId.optional(),
   kind: ChannelKind.exclude(["space"]).optional(),
 });
+/** People whom one search answers at most, and where nothing is asked for. */
+const SEARCH_MAX = 50;
+export const SEARCH_DEFAULT = 20;
+export const PeopleQuery = z.strictObject({ q: name(1, 64), limit: queryInt(1, SEARCH_MAX).optional() });
+
 export const MembersQuery = z.strictObject({ limit, after: Cursor.optional() });
 export const MessagesQuery = z.strictObject({
   limit,
@@ -148,6 +165,62 @@ export const MessagesQuery = z.strictObject({
   /** A message's id, or Unix milliseconds. */
   around: z.union([MessageId, queryInt(0, 8_640_000_000_000_000)]).optional(),
 });
+
+/** Bodies that leave to the path what their event names itself. */
+export const ChannelChanges = ChannelUpdate.omit({ channelId: true }).meta({ id: "ChannelChanges" });
+export const NewMember = MemberChange.omit({ channelId: true }).meta({ id: "NewMember" });
+export const MemberChanges = NewMember.omit({ userId: true }).meta({ id: "MemberChanges" });
+export const EditedMessage = MessageEdit.omit({ messageId: true }).meta({ id: "EditedMessage" });
+export const NewReaction = React.omit({ messageId: true }).meta({ id: "NewReaction" });
+export const BulkDelete = z.strictObject({ messageIds: MessageIds }).meta({ id: "BulkDelete" });
+
+/** Which reaction to take away. In the query, since some proxies drop the body of a DELETE. */
+export const ReactionQuery = z.strictObject({ emoji: Emoji });
+/** Absent: out, and may join again; a time, or `forever`: banned; 0 lifts a ban. */
+export const RemovalQuery = z.strictObject({
+  bannedUntilMs: z
+    .union([z.literal("forever").transform(() => null), queryInt(0, 8_640_000_000_000_000)])
+    .optional(),
+});
+
+/** One text that a message had, oldest first. */
+export const MessageVersions = z
+  .object({ versions: z.array(z.object({ content: z.string(), by: UserId, atMs: TimeMs })) })
+  .meta({ id: "MessageVersions" });
+/** Who has put what on a message, in the order in which they did; at most `REACTORS_MAX`. */
+export const REACTORS_MAX = 1_000;
+export const Reactors = z
+  .object({ reactors: z.array(z.object({ userId: UserId, emoji: Emoji })) })
+  .meta({ id: "Reactors" });
+/** Pinned messages, the last pinned first. */
+export const Pins = z.object({ messages: z.array(Message) }).meta({ id: "Pins" });
+
+export const ReceiptsQuery = z.strictObject({ messageId: MessageId, limit, after: Cursor.optional() });
+/** Members whom a message has reached, by user id; `next` continues as `after`. */
+export const ReceiptPage = z
+  .object({
+    receipts: z.array(z.object({ userId: UserId, delivered: z.boolean(), read: z.boolean() })),
+    next: z.string().optional(),
+  })
+  .meta({ id: "ReceiptPage" });
+export type ReceiptPage = z.infer<typeof ReceiptPage>;
+
+export const RepliesQuery = z.strictObject({
+  limit,
+  before: Cursor.optional(),
+  after: Cursor.optional(),
+});
+/** People that a thread's page names; a thread has more only where a crowd has answered. */
+export const PARTICIPANTS_MAX = 50;
+/** A page of a thread's replies, with the message that began it, who has written in it first, and how the caller stands to it. */
+export const ThreadPage = MessagePage.extend({
+  root: Message,
+  participants: z.array(UserId),
+  following: z.boolean(),
+  unread: z.int().nonnegative(),
+}).meta({ id: "ThreadPage" });
+export type ThreadPage = z.infer<typeof ThreadPage>;
+export const Follow = z.strictObject({ following: z.boolean() }).meta({ id: "Follow" });
 
 /** ISO 8601 with its offset, or Unix milliseconds: the one place that takes both. */
 export const SyncQuery = z.strictObject({
@@ -208,3 +281,4 @@ export type Problem = z.infer<typeof Problem>;
 export const ChannelPath = z.strictObject({ id: ChannelId });
 export const MessagePath = z.strictObject({ id: MessageId });
 export const UserPath = z.strictObject({ id: UserId });
+export const MemberPath = z.strictObject({ id: ChannelId, userId: UserId });

@@ -6,6 +6,7 @@ import { TimeMs, text } from "./text.ts";
 export const PresenceStatus = z
   .enum(["online", "away", "dnd", "invisible", "offline"])
   .meta({ id: "PresenceStatus" });
+export type PresenceStatus = z.infer<typeof PresenceStatus>;
 export const PresenceText = text(0, 200);
 /** As others see it: invisible looks offline. */
 export const Presence = z
@@ -16,19 +17,25 @@ export const Presence = z
     lastSeenAtMs: TimeMs.optional(),
   })
   .meta({ id: "Presence" });
+export type Presence = z.infer<typeof Presence>;
 export const Presences = z.array(Presence);
 
-/** Over five typists only `more` counts. */
+/** Typists that a signal names, those who began first; `more` counts the others. */
+export const TYPISTS_NAMED_MAX = 5;
 export const TypingSignal = z.object({
   channelId: ChannelId,
   threadId: MessageId.optional(),
-  userIds: z.array(UserId).max(5),
+  userIds: z.array(UserId).max(TYPISTS_NAMED_MAX),
   more: z.int().nonnegative(),
 });
+export type TypingSignal = z.infer<typeof TypingSignal>;
+/** Active members of a channel that receipts are told in: beyond them each would be told of too many (row D7, rule H5). */
+export const RECEIPTS_MEMBERS_MAX = 100;
 export const Receipts = z.object({
   channelId: ChannelId,
   marks: z.array(z.object({ userId: UserId, delivered: z.int().optional(), read: z.int().optional() })),
 });
+export type Receipts = z.infer<typeof Receipts>;
 /** Where a channel stands: after a take-over, and for members who do not listen. */
 export const ChannelHead = z.object({
   channelId: ChannelId,
@@ -36,6 +43,7 @@ export const ChannelHead = z.object({
   epoch: z.int().nonnegative(),
   messageCount: z.int().nonnegative(),
 });
+export type ChannelHead = z.infer<typeof ChannelHead>;
 /** This connection was skipped forward: sync. */
 export const ChannelBehind = z.object({
   channelId: ChannelId,

@@ -1,4 +1,4 @@
-/** People and bots as everyone may see them. */
+/** People and bots as everyone may see them, and what they may say of themselves. */
 import * as z from "zod";
 import { UserId } from "./ids.ts";
 import { name, TimeMs, text } from "./text.ts";
@@ -21,3 +21,27 @@ export const User = z
   })
   .meta({ id: "User" });
 export type User = z.infer<typeof User>;
+
+/** As long as browsers and proxies carry without cutting. */
+const URL_MAX = 2_000;
+
+/** Of a picture elsewhere: the server never fetches it. No credentials in it, for everyone sees it. */
+const AvatarUrl = text(1, URL_MAX)
+  .refine(isPlainHttpsUrl, "not an https URL")
+  .meta({ format: "uri", description: "https, without credentials." });
+
+/** What is absent stays, `null` takes it away. */
+export const ProfileChanges = z
+  .strictObject({
+    displayName: DisplayName.optional(),
+    bio: text(1, 500).nullable().optional(),
+    avatarUrl: AvatarUrl.nullable().optional(),
+  })
+  .meta({ id: "ProfileChanges" });
+export type ProfileChanges = z.infer<typeof ProfileChanges>;
+
+function isPlainHttpsUrl(given: string): boolean {
+  if (!/^https:\/\/[^\s"<>\\^`{|}]+$/.test(given) || !URL.canParse(given)) return false;
+  const { username, password } = new URL(given);
+  return username === "" && password === "";
+}

@@ -1,95 +1,182 @@
 import { describe, expect, it } from "vitest";
 import type { ChannelKind, Role } from "../../protocol/channel.ts";
-import { user } from "../doubles.ts";
+import type { UserId } from "../../protocol/ids.ts";
+import type { ChannelCommand } from "../commands.ts";
+import { client, said, user } from "../doubles.ts";
 import { Played, SPACE } from "../playing.ts";
-import { learnSpaceMember } from "./facts.ts";
+import type { Action } from "./access.ts";
+import { learnSpaceMember, SPACE_FACT_MAX_AGE_MS } from "./facts.ts";
 
 const owner = user(1);
 const ada = user(2);
 const bob = user(3);
 const eve = user(4);
 
-type Table = Record<string, Record<string, string>>;
+const mia = user(6);
 
-/** What each role may: `ok`, or the refusal. Read as: kind → role → "read post invite". */
-const MAY: Table = {
+/** One request per action, of the sort that only that action is asked for. `eve` is a guest here, `mia` is nobody yet. */
+const ASK = {
+  read: (by) => ({ type: "open", by }),
+  post: (by) => ({ type: "send", by, message: said(client(9)), attempt: 1 }),
+  react: (by, seq) => ({ type: "react", by, seq, emoji: "👍", on: true }),
+  pin: (by, seq) => ({ type: "pin", by, seq, pinned: true }),
+  invite: (by) => ({ type: "invite", by, userId: mia }),
+  remove: (by) => ({ type: "remove_member", by, userId: eve }),
+  ban: (by) => ({ type: "remove_member", by, userId: eve, bannedUntilMs: null }),
+  moderate: (by) => ({ type: "change_member", by, userId: eve, mutedUntilMs: null }),
+  slow: (by) => ({ type: "update", by, settings: { slowModeSeconds: 7 } }),
+  manage: (by) => ({ type: "update", by, name: "another" }),
+} as const satisfies Record<Action, (by: UserId, seq: number) => ChannelCommand>;
+
+const ACTIONS = Object.keys(ASK) as Action[];
+
+/** What each role may, by kind; all else is `forbidden`. */
+const MAY: Record<ChannelKind, Partial<Record<Role, string>>> = {
   topic: {
-    owner: "ok ok ok",
-    admin: "ok ok ok",
-    moderator: "ok ok ok",
-    member: "ok ok ok",
-    guest: "ok forbidden forbidden",
+    owner: "read post react pin invite remove ban moderate slow manage",
+    admin: "read post react pin invite remove ban moderate slow manage",
+    moderator: "read post react pin invite remove ban moderate slow",
+    member: "read post react invite",
+    guest: "read",
   },
   announcement: {
-    owner: "ok ok ok",
-    admin: "ok ok ok",
-    moderator: "ok ok ok",
-    member: "ok forbidden forbidden",
-    guest: "ok forbidden forbidden",
+    owner: "read post react pin invite remove ban moderate slow manage",
+    admin: "read post react pin invite remove ban moderate slow manage",
+    moderator: "read post react pin invite remove ban moderate slow",
+    member: "read react",
+    guest: "read",
   },
   private: {
-    owner: "ok ok ok",
-    admin: "ok ok ok",
-    moderator: "ok ok ok",
-    member: "ok ok forbidden",
-    guest: "ok forbidden forbidden",
+    owner: "read post react pin invite remove ban moderate slow manage",
+    admin: "read post react pin invite remove ban moderate slow manage",
+    moderator: "read post react pin invite remove ban moderate slow",
+    member: "read post react",
+    guest: "read",
   },
   group: {
-    owner: "ok ok ok",
-    admin: "ok ok ok",
-    moderator: "ok ok ok",
-    member: "ok ok ok",
-    guest: "ok forbidden forbidden",
+    owner: "read post react pin invite remove ban moderate slow manage",
+    admin: "read post react pin invite remove ban moderate slow manage",
+    moderator: "read post react pin invite remove ban moderate slow",
+    member: "read post react invite",
+    guest: "read",
   },
-  dm: { member: "ok ok forbidden" },
+  dm: { member: "read post react pin" },
   space: {
-    owner: "ok forbidden ok",
-    admin: "ok forbidden ok",
-    moderator: "ok forbidden ok",
-    member: "ok forbidden forbidden",
-    guest: "ok forbidden forbidden",
+    owner: "read invite remove ban moderate manage",
+    admin: "read invite remove ban moderate manage",
+    moderator: "read invite remove ban moderate",
+    member: "read",
+    guest: "read",
   },
 };
 
 const code = (answer: { ok: boolean; error?: { code: string } }) => (answer.ok ? "ok" : answer.error!.code);
 
-function everyAction(played: Played, by: ReturnType<typeof user>): string {
-  played.inSpace.set(bob, "member");
-  return [played.do({ type: "open", by }), played.say(by), played.do({ type: "invite", by, userId: bob })]
-    .map(code)
-    .join(" ");
+/** A channel of that kind with a message in it, `ada` in this role and `eve` a guest. In a dm, `ada` is the other one. */
+function peopled(kind: ChannelKind, role: Role): { played: Played; seq: number } {
+  const played = Played.of(kind, owner, { other: ada });
+  played.inSpace.set(mia, "member");
+  if (kind !== "dm") {
+    played.admit(owner, eve, "guest");
+    if (role !== "owner") played.admit(owner, ada, role);
+  }
+  played.say(owner);
+  return { played, seq: played.state.fold.seq };
 }
 
-describe("row C1: kind × role × action", () => {
-  const rows = Object.entries(MAY).flatMap(([kind, roles]) =>
-    Object.entries(roles).map(([role, may]) => [kind, role, may] as const),
+describe("rows C1, C2: kind × role × action", () => {
+  const cells = Object.entries(MAY).flatMap(([kind, roles]) =>
+    Object.entries(roles).flatMap(([role, may]) =>
+      ACTIONS.map((action) => {
+        const expected = may.split(" ").includes(action) ? "ok" : "forbidden";
+        return [kind, role, action, expected] as [ChannelKind, Role, Action, string];
+      }),
+    ),
   );
-  it.each(rows)("%s, %s: read post invite = %s", (kind, role, may) => {
-    const played = Played.of(kind as ChannelKind, owner, { other: ada });
-    if (role !== "owner" && kind !== "dm") played.admit(owner, ada, role as Role);
-    expect(everyAction(played, role === "owner" ? owner : ada)).toBe(may);
+  it.each(cells)("%s, %s: %s = %s", (kind, role, action, expected) => {
+    const { played, seq } = peopled(kind, role);
+    const by = role === "owner" ? owner : ada;
+    expect(code(played.do(ASK[action](by, seq)))).toBe(expected);
   });
 });
 
-describe("row C1: who is not a member", () => {
-  /** kind → "read post invite join" of someone in the space, and of someone outside. */
-  const OUTSIDE: [ChannelKind, string, string][] = [
-    ["topic", "not_a_member not_a_member not_a_member ok", "not_found not_found not_found not_found"],
-    ["announcement", "not_a_member not_a_member not_a_member ok", "not_found not_found not_found not_found"],
-    ["private", "not_found not_found not_found not_found", "not_found not_found not_found not_found"],
-    ["group", "not_found not_found not_found not_found", "not_found not_found not_found not_found"],
-    ["dm", "not_found not_found not_found not_found", "not_found not_found not_found not_found"],
-    ["space", "not_a_member not_a_member not_a_member ok", "not_a_member not_a_member not_a_member ok"],
-  ];
-  it.each(OUTSIDE)("%s: read post invite join = %s in its space, %s outside", (kind, inside, outside) => {
-    for (const [who, may] of [
-      [ada, inside],
-      [eve, outside],
-    ] as const) {
-      const played = Played.of(kind, owner, { other: user(5) });
-      if (who === ada) played.inSpace.set(ada, "member");
-      expect(`${everyAction(played, who)} ${code(played.do({ type: "join", by: who }))}`).toBe(may);
-    }
+/** How someone who is no active member stands to a channel. */
+const STRANGE = {
+  outsider: () => undefined,
+  "in its space": (played) => void played.inSpace.set(ada, "member"),
+  invited: (played) => {
+    played.inSpace.set(ada, "guest");
+    played.do({ type: "invite", by: owner, userId: ada });
+  },
+  left: (played) => {
+    played.admit(owner, ada);
+    played.do({ type: "leave", by: ada });
+  },
+  removed: (played) => {
+    played.admit(owner, ada);
+    played.do({ type: "remove_member", by: owner, userId: ada });
+  },
+  banned: (played) => void played.do({ type: "remove_member", by: owner, userId: ada, bannedUntilMs: null }),
+  "unbanned, never here": (played) => {
+    for (const bannedUntilMs of [null, 0])
+      played.do({ type: "remove_member", by: owner, userId: ada, bannedUntilMs });
+  },
+  "gone from its space": (played) => {
+    played.admit(owner, ada, "moderator");
+    played.inSpace.delete(ada);
+    played.nowMs += SPACE_FACT_MAX_AGE_MS + 1;
+  },
+} as const satisfies Record<string, (played: Played) => void>;
+
+/** What they hear to every action, and then to `join`. */
+const HEARS: [ChannelKind, keyof typeof STRANGE, string, string][] = [
+  ["topic", "outsider", "not_found", "not_found"],
+  ["topic", "in its space", "not_a_member", "ok"],
+  ["topic", "invited", "not_a_member", "ok"],
+  ["topic", "left", "not_a_member", "ok"],
+  ["topic", "removed", "not_a_member", "ok"],
+  ["topic", "banned", "banned", "banned"],
+  ["topic", "unbanned, never here", "not_a_member", "not_a_member"],
+  ["topic", "gone from its space", "not_a_member", "not_a_member"],
+  ["announcement", "outsider", "not_found", "not_found"],
+  ["announcement", "in its space", "not_a_member", "ok"],
+  ["announcement", "left", "not_a_member", "ok"],
+  ["announcement", "removed", "not_a_member", "ok"],
+  ["announcement", "banned", "banned", "banned"],
+  ["announcement", "gone from its space", "not_a_member", "not_a_member"],
+  ["private", "outsider", "not_found", "not_found"],
+  ["private", "in its space", "not_found", "not_found"],
+  ["private", "invited", "not_a_member", "ok"],
+  ["private", "left", "not_a_member", "not_a_member"],
+  ["private", "removed", "not_a_member", "not_a_member"],
+  ["private", "banned", "banned", "banned"],
+  ["group", "outsider", "not_found", "not_found"],
+  ["group", "in its space", "not_found", "not_found"],
+  ["group", "invited", "not_a_member", "ok"],
+  ["group", "left", "not_a_member", "not_a_member"],
+  ["group", "removed", "not_a_member", "not_a_member"],
+  ["group", "banned", "banned", "banned"],
+  ["dm", "outsider", "not_found", "not_found"],
+  ["space", "outsider", "not_a_member", "ok"],
+  ["space", "invited", "not_a_member", "ok"],
+  ["space", "left", "not_a_member", "ok"],
+  ["space", "removed", "not_a_member", "ok"],
+  ["space", "banned", "banned", "banned"],
+  ["space", "unbanned, never here", "not_a_member", "ok"],
+];
+
+describe("rows C1, C2: who is no active member", () => {
+  it.each(HEARS)("%s, %s: %s to every action, %s to join", (kind, strange, expected, join) => {
+    const played = Played.of(kind, owner, { other: user(5) });
+    if (kind !== "dm") played.admit(owner, eve, "guest");
+    played.say(owner);
+    const { seq } = played.state.fold;
+    STRANGE[strange](played);
+    const length = played.log.length;
+    const heard = ACTIONS.map((action) => [action, code(played.do(ASK[action](ada, seq)))]);
+    expect(heard).toEqual(ACTIONS.map((action) => [action, expected]));
+    expect(played.log).toHaveLength(length);
+    expect(code(played.do({ type: "join", by: ada }))).toBe(join);
   });
 
   it("answers not_found for a channel that is not there", () => {
@@ -116,6 +203,31 @@ describe("row C2: overrides", () => {
     expect(code(played.say(ada))).toBe("ok");
     expect(code(played.say(bob))).toBe("forbidden");
     expect(code(played.do({ type: "invite", by: bob, userId: eve }))).toBe("forbidden");
+  });
+
+  it("lets a plain member put out plain members and guests, but neither ban nor reach higher", () => {
+    const played = Played.of("group", owner);
+    played.admit(owner, ada);
+    played.admit(owner, bob);
+    played.admit(owner, eve, "moderator");
+    const overrides = { removeMembers: true };
+    played.do({ type: "change_member", by: owner, userId: ada, overrides });
+    const remove = (userId: UserId, more = {}) =>
+      code(played.do({ type: "remove_member", by: ada, userId, ...more }));
+    expect(remove(bob, { bannedUntilMs: null })).toBe("forbidden");
+    expect(remove(bob)).toBe("ok");
+    for (const userId of [eve, owner, ada]) expect(remove(userId)).toBe("forbidden");
+  });
+
+  it("keeps a moderator from removing and from banning", () => {
+    const played = Played.of("group", owner);
+    played.admit(owner, ada, "moderator");
+    played.admit(owner, bob);
+    const overrides = { removeMembers: false };
+    played.do({ type: "change_member", by: owner, userId: ada, overrides });
+    for (const more of [{}, { bannedUntilMs: null }])
+      expect(code(played.do({ type: "remove_member", by: ada, userId: bob, ...more }))).toBe("forbidden");
+    expect(code(played.do({ type: "change_member", by: ada, userId: bob, mutedUntilMs: null }))).toBe("ok");
   });
 
   it("never goes against what nobody may", () => {

@@ -1,22 +1,62 @@
 /** Who may what, where: kind × role × action, as tables (rows C1, C2). */
 import { atLeast, type Channel, type ChannelKind, type Member, type Role } from "../../protocol/channel.ts";
 import type { UserId } from "../../protocol/ids.ts";
+import { isArchived, refuseArchived } from "./archiving.ts";
 import { type Decision, type Need, refuse } from "./decision.ts";
-import { type FactKey, type SpaceMember, spaceMember } from "./facts.ts";
+import { type FactKey, hasBlocked, type SpaceMember, spaceMember } from "./facts.ts";
 import { knownMember, type MemberFacts } from "./members.ts";
-import { isBanned, untilEnd } from "./sanctions.ts";
+import { isBanned, isMuted, untilEnd } from "./sanctions.ts";
 import type { ChannelState } from "./state.ts";
 
-export type Action = "read" | "post" | "invite";
+/**
+ * `react`: reactions and follows too. `pin`: the channel's pins. `moderate`: others' messages deleted, people muted. `slow`: slow
+ * mode. `manage`: name, description, settings, archive, roles and overrides. `remove`: people put out; `ban`: and kept out.
+ */
+export type Action =
+  | "read"
+  | "post"
+  | "react"
+  | "pin"
+  | "invite"
+  | "remove"
+  | "ban"
+  | "moderate"
+  | "slow"
+  | "manage";
+
+/** What most kinds have in common. */
+const USUAL = {
+  read: "guest",
+  post: "member",
+  react: "member",
+  pin: "moderator",
+  invite: "member",
+  remove: "moderator",
+  ban: "moderator",
+  moderate: "moderator",
+  slow: "moderator",
+  manage: "admin",
+} as const satisfies Record<Action, Role>;
 
 /** The least role that may, among active members; `nobody`: not even its owner. */
 export const LEAST_ROLE: Record<ChannelKind, Record<Action, Role | "nobody">> = {
-  topic: { read: "guest", post: "member", invite: "member" },
-  announcement: { read: "guest", post: "moderator", invite: "moderator" },
-  private: { read: "guest", post: "member", invite: "moderator" },
-  group: { read: "guest", post: "member", invite: "member" },
-  dm: { read: "guest", post: "member", invite: "nobody" },
-  space: { read: "guest", post: "nobody", invite: "moderator" },
+  topic: USUAL,
+  announcement: { ...USUAL, post: "moderator", invite: "moderator" },
+  private: { ...USUAL, invite: "moderator" },
+  group: USUAL,
+  // Two equals: nobody stands above the other, and nobody comes or goes.
+  dm: {
+    ...USUAL,
+    pin: "member",
+    invite: "nobody",
+    remove: "nobody",
+    ban: "nobody",
+    moderate: "nobody",
+    slow: "nobody",
+    manage: "nobody",
+  },
+  // Members and roles only: nobody talks in it.
+  space: { ...USUAL, post: "nobody", react: "nobody", pin: "nobody", slow: "nobody", invite: "moderator" },
 };
 
 /**
@@ -33,18 +73,27 @@ export const ENTRY: Record<ChannelKind, "space" | "invitation" | "open" | "pair"
 };
 
 /** What a member's own override says about an action, where one may. */
-const OVERRIDE: Record<Action, "send" | "addMembers" | undefined> = {
-  read: undefined,
+const OVERRIDE: Partial<Record<Action, "send" | "addMembers" | "removeMembers">> = {
   post: "send",
   invite: "addMembers",
+  remove: "removeMembers",
 };
 
-/** May this active member do this? An override goes before the role, but never against `nobody`. */
+/**
+ * May this active member do this? An override goes before the role, but never against `nobody`. Who may not remove may not ban
+ * either; who may remove by an override may not ban by it.
+ */
 export function permits(kind: ChannelKind, member: Member, action: Action): boolean {
   const least = LEAST_ROLE[kind][action];
   if (least === "nobody") return false;
+  if (action === "ban" && member.overrides?.removeMembers === false) return false;
   const override = OVERRIDE[action];
   return (override && member.overrides?.[override]) ?? atLeast(member.role, least);
+}
+
+/** Does `own` stand above `other`? Nobody does above themselves. */
+export function outranks(own: Role, other: Role): boolean {
+  return atLeast(own, other) && own !== other;
 }
 
 /** A person as their channel and, where it has one, its space know them. */
@@ -68,7 +117,13 @@ export function standingOf(
 }
 
 /** An active member who may still be here; `admit` says who is not. */
-export type Admitted = { channel: Channel; facts: Readonly<MemberFacts>; member: Member };
+export type Admitted = {
+  channel: Channel;
+  facts: Readonly<MemberFacts>;
+  member: Member;
+  /** As their space knows them; undefined: the channel stands in none. */
+  space: SpaceMember | undefined;
+};
 
 /** The door before every action of a member: bans first, then membership here and in the space, then the action itself. */
 export function admit(
@@ -86,9 +141,50 @@ export function admit(
   if (member?.status !== "active") return refuse(outsiderCode(standing));
   if (space && space.member?.status !== "active") return refuse("not_a_member", { message: NOT_IN_SPACE });
   if (!permits(channel.kind, member, action)) return refuse("forbidden");
-  return { channel, facts, member };
+  return { channel, facts, member, space };
 }
 
+/**
+ * The second door, before whatever is said (a message, an edit, a reaction, typing): `archived` where nothing may be said any
+ * more, `muted` for who is muted here or in the space. Undefined: nothing is in the way.
+ */
+export function silenced(
+  state: Readonly<ChannelState>,
+  { member, space }: Admitted,
+  nowMs: number,
+): Decision | undefined {
+  if (isArchived(state, nowMs)) return refuseArchived(state, member.userId, nowMs);
+  for (const each of [member, space?.member]) {
+    if (each && isMuted(each, nowMs)) return refuse("muted", untilEnd(each.mutedUntilMs, nowMs));
+  }
+  return undefined;
+}
+
+/** The third door, in a dm, before what would reach the other of the two (an edit, a reaction, typing); undefined: it is open. */
+export function cutOff(
+  state: Readonly<ChannelState>,
+  by: UserId,
+  nowMs: number,
+): Decision | Need | undefined {
+  const isDm = state.fold.channel?.kind === "dm";
+  const other = isDm ? state.pair?.find((userId) => userId !== by) : undefined;
+  return other && barredByBlock(state, by, other, nowMs);
+}
+
+/** Who was blocked says nothing to who blocked them (row P7); undefined: nothing is in the way. */
+export function barredByBlock(
+  { facts }: Readonly<ChannelState>,
+  by: UserId,
+  other: UserId,
+  nowMs: number,
+): Decision | Need | undefined {
+  const isBlocked = hasBlocked(facts, other, by, nowMs);
+  if (isBlocked === undefined) return { need: [{ fact: "block", userId: other, other: by }] };
+  return isBlocked ? refuse("forbidden", { message: NOT_BETWEEN_THEM }) : undefined;
+}
+
+/** Said to both: neither learns which of them it was. */
+export const NOT_BETWEEN_THEM = "You and this person cannot write to each other.";
 export const NOT_IN_SPACE = "You are not a member of the space that this channel belongs to.";
 
 /** Who is banned here or in the space does nothing here; undefined: not banned. */

@@ -1,13 +1,20 @@
 /** Bringing a channel into memory: the log first, its row second (rule A1). */
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
-import { type ChannelFacts, type EventRecord, StoreAway } from "../ports.ts";
+import { type ChannelFacts, type EventRecord, type FollowRecord, StoreAway } from "../ports.ts";
 import type { Tail } from "../tail.ts";
 import { apply, replay } from "./apply.ts";
 import { beyond } from "./marks.ts";
 import { type ChannelState, type Mark, restore } from "./state.ts";
 
-/** What the log holds of a channel and Postgres may lack, oldest first. */
-export type Unflushed = { events: readonly EventRecord[]; marks: readonly Mark[] };
+/**
+ * What the log holds of a channel and Postgres may lack, oldest first. `follows`: all that it holds, since they are few, and
+ * change nothing where they are there.
+ */
+export type Unflushed = {
+  events: readonly EventRecord[];
+  marks: readonly Mark[];
+  follows?: readonly FollowRecord["follow"][];
+};
 
 /** What Postgres has taken of a channel: events up to `seq`, and marks. */
 export type Flushed = { seq: number; marks: readonly Mark[] };
@@ -19,7 +26,7 @@ export function flushedBoth(before: Flushed, after: Flushed): Flushed {
 }
 
 /** What Postgres lacks still, of what it lacked before. */
-export function lacking({ events, marks }: Unflushed, flushed: Flushed): Unflushed {
+export function lacking({ events, marks, follows }: Unflushed, flushed: Flushed): Unflushed {
   const taken = new Map<UserId, Mark>();
   for (const mark of flushed.marks) taken.set(mark.userId, greatest(taken.get(mark.userId), mark));
   return {
@@ -28,6 +35,7 @@ export function lacking({ events, marks }: Unflushed, flushed: Flushed): Unflush
       const mine = taken.get(mark.userId);
       return (mine ? beyond(mark, mine) : mark) ?? [];
     }),
+    ...(follows && { follows }),
   };
 }
 
@@ -56,7 +64,7 @@ export async function activate(
 ): Promise<ChannelState> {
   const row = await facts.channel(id);
   const state = restore(id, reign, row, tail);
-  replay(state, unflushed.events, unflushed.marks);
+  replay(state, unflushed);
   const [confirmedSeq] = tail.head(id) ?? [0];
   while (state.fold.seq < confirmedSeq) {
     const record = tail.at(id, state.fold.seq + 1);

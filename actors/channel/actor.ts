@@ -4,12 +4,11 @@
  */
 import type { Position } from "../../protocol/channel.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
-import type { ChannelId } from "../../protocol/ids.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { refused } from "../../protocol/refusals.ts";
 import { assert } from "../../src/lib/assert.ts";
 import { Mailbox, type MailboxOwner } from "../mailbox.ts";
-import type { LogRecord, Reply } from "../ports.ts";
-import { StoreAway } from "../ports.ts";
+import { type LogRecord, type Reply, StoreAway } from "../ports.ts";
 import {
   activate,
   type Flushed,
@@ -18,15 +17,17 @@ import {
   NOTHING_FLUSHED,
   type Unflushed,
 } from "./activation.ts";
-import { apply, settle } from "./apply.ts";
+import { apply, applyBeside, settle } from "./apply.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
-import type { FactKey } from "./facts.ts";
+import { type FactKey, forgetSpaceMembers } from "./facts.ts";
 import type { ChannelAsk, ChannelHost } from "./host.ts";
 import { Lanes, laneOf } from "./lanes.ts";
-import { applyMark, MARKS_AT_ONCE_MAX, settleMark, takeMarks } from "./marks.ts";
+import { MARKS_AT_ONCE_MAX, settleMark, takeMarks } from "./marks.ts";
 import { evictMembers } from "./members.ts";
+import { areNews, headOf, Signals } from "./signals.ts";
 import { type ChannelState, isSettled } from "./state.ts";
+import { give, tell } from "./telling.ts";
 
 export class ChannelActor implements MailboxOwner<ChannelAsk> {
   readonly id: ChannelId;
@@ -36,6 +37,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
   confirmed: Position | undefined;
   #host: ChannelHost;
   #mailbox: Mailbox<ChannelAsk>;
+  #signals: Signals;
   #state: ChannelState | undefined;
   /** Made when a command needs facts, and dropped when none waits. */
   #lanes: Lanes<ChannelAsk> | undefined;
@@ -52,6 +54,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
   constructor(id: ChannelId, host: ChannelHost) {
     this.id = id;
     this.#host = host;
+    this.#signals = new Signals(id, host);
     const { nowMs } = host.world.timers;
     this.usedAtMs = nowMs();
     this.#mailbox = new Mailbox({ owner: this, parent: host.parent, name: `channel-${id}`, nowMs });
@@ -75,7 +78,8 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
 
   /** May it leave memory? Not while anything waits, is at the gate, or is missing in Postgres (rule A1). */
   isIdle(): boolean {
-    return this.#state !== undefined && this.depth === 0 && this.#atGate === 0 && isSettled(this.#state);
+    const isAtRest = this.depth === 0 && this.#atGate === 0 && this.#signals.isQuiet();
+    return this.#state !== undefined && isAtRest && isSettled(this.#state);
   }
 
   /** Postgres has taken this of the channel. */
@@ -87,6 +91,11 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
       for (const mark of flushed.marks) settleMark(state, mark);
       evictMembers(state, (userId) => this.#lanes?.isFetching(userId) ?? false);
     }
+  }
+
+  /** What the space said of the person, or of everyone, is not believed any more (rule E1). */
+  forgetSpace(userId?: UserId): void {
+    if (this.#state) forgetSpaceMembers(this.#state.facts, userId);
   }
 
   /** Puts marks that were gathered into the log (rule L7), at most `max`; answers how many. */
@@ -120,6 +129,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
   /** Out of memory, for whatever reason: nothing happens here any more. */
   end(): void {
     this.#hasEnded = true;
+    this.#signals.end();
     this.#mailbox.stop();
   }
 
@@ -148,6 +158,8 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     this.confirmed = [state.fold.seq, state.fold.epoch];
     this.flushed(this.#flushedMeanwhile);
     this.#flushedMeanwhile = NOTHING_FLUSHED;
+    // After a take-over nobody stays on a lost branch (rule I1).
+    if (state.unflushed.length > 0) this.#signals.stands(headOf(this.id, state.fold));
     this.#mailbox.open();
   }
 
@@ -182,6 +194,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     const { meter, timers } = world;
     // An answer that says so rests on nothing, and the gate is what is full: it need not wait there.
     if (!reign.hasRoom()) return void ask.reply(refused("overloaded"));
+    if (state.facts.spaceMembers && !world.nodeNews.isTold()) forgetSpaceMembers(state.facts);
     const startedMs = timers.nowMs();
     const outcome = decide(state, ask.command, world.clock.nowMs());
     if ("need" in outcome) return outcome.need;
@@ -194,28 +207,30 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
   #release(
     state: ChannelState,
     ask: ChannelAsk,
-    { events, marks = [], answer, waitsForFlush }: Decision,
+    { events, typing, answer, waitsForFlush, ...decided }: Decision,
   ): void {
     const { world, reign, tail } = this.#host;
     const { meter, timers } = world;
-    for (const mark of marks) applyMark(state, mark);
-    // Marks that come with events are logged with them; others are gathered.
-    const records: readonly LogRecord[] =
-      events.length > 0 && marks.length > 0 ? [...events, ...takeMarks(state, MARKS_AT_ONCE_MAX)] : events;
+    if (typing) this.#signals.typed(typing);
+    const records = [...events, ...applyBeside(state, decided, events.length > 0)];
     const enteredMs = timers.nowMs();
     const last = events.at(-1);
+    const head = areNews(events) ? headOf(this.id, state.fold) : undefined;
     this.#enter(records, () => {
       for (const record of events) tail.add(record);
       if (last) {
         this.confirmed = [last.event.seq, last.epoch];
         meter.stage("log", (timers.nowMs() - enteredMs) / 1_000);
       }
-      if (!waitsForFlush) ask.reply(answer);
+      if (!waitsForFlush) give(world, this.id, { answer, ...decided }, ask.reply);
+      tell(world, this.id, decided);
+      if (head) this.#signals.stands(head);
     });
     if (waitsForFlush) reign.whenFlushed(() => ask.reply(answer));
     if (last) this.#enteredSeq = last.event.seq;
     for (const { event } of events) {
       this.#batch.push(event);
+      this.#signals.decided(event);
       meter.events(event.type);
       this.#host.heard(state.fold.memberCount);
     }
@@ -227,6 +242,7 @@ export class ChannelActor implements MailboxOwner<ChannelAsk> {
     this.#host.reign.enter(records, () => {
       this.#atGate--;
       release();
+      this.#signals.logged(records, this.#state?.fold);
     });
   }
 

@@ -5,11 +5,17 @@ import type { ChannelEvent } from "../../protocol/events.ts";
 import { foldChannel } from "../../protocol/fold.ts";
 import type { UserId } from "../../protocol/ids.ts";
 import { assert } from "../../src/lib/assert.ts";
-import type { EventRecord } from "../ports.ts";
+import type { EventRecord, FollowRecord, LogRecord } from "../ports.ts";
+import type { Decision } from "./decision.ts";
 import { forgetLookup, sendKey } from "./facts.ts";
-import { replayMark } from "./marks.ts";
+import { applyMark, MARKS_AT_ONCE_MAX, replayMark, takeMarks } from "./marks.ts";
 import { greater, type MemberFacts, touched } from "./members.ts";
+import { applyToMessages, evictMessages } from "./messages.ts";
+import { applyToPins } from "./pins.ts";
+import { paceAfter } from "./slow-mode.ts";
 import type { ChannelState, Mark } from "./state.ts";
+import { applyFollow, applyReply } from "./threads.ts";
+import { countMentions } from "./unread.ts";
 
 /** Reigns remembered per channel (rule I1). */
 export const REIGNS_MAX = 32;
@@ -24,6 +30,24 @@ export function apply(state: ChannelState, record: EventRecord): void {
   state.lastAtMs = Math.max(state.lastAtMs, event.atMs);
   state.unflushed.push(record);
   touchMembers(state, record);
+  applyToMessages(state, event);
+  applyToPins(state, event);
+}
+
+/**
+ * Moves `state` past what was decided beside events, and answers what of it goes into the log with them. Marks that come with
+ * events do; others are gathered.
+ */
+export function applyBeside(
+  state: ChannelState,
+  { marks = [], follows = [] }: Pick<Decision, "marks" | "follows">,
+  isWithEvents: boolean,
+): LogRecord[] {
+  for (const mark of marks) applyMark(state, mark);
+  for (const follow of follows) applyFollow(state.facts, follow);
+  const records: LogRecord[] = follows.map((follow) => ({ channelId: state.id, follow }));
+  if (isWithEvents && marks.length > 0) records.push(...takeMarks(state, MARKS_AT_ONCE_MAX));
+  return records;
 }
 
 function touchMembers(state: ChannelState, record: EventRecord): void {
@@ -31,10 +55,14 @@ function touchMembers(state: ChannelState, record: EventRecord): void {
   switch (event.type) {
     case "message:new": {
       const { authorId, clientId, ordinal, threadId } = event.message;
+      countMentions(state, event.message);
+      applyReply(state.facts, event);
       const facts = touchedBy(state, event, authorId);
       facts.lastSentAtMs = event.atMs;
       facts.lastClientId = greater(facts.lastClientId, clientId);
-      passed(facts, event.seq, threadId === undefined ? ordinal : facts.readCount);
+      passed(facts, event.seq, threadId === undefined ? ordinal : state.fold.messageCount);
+      state.lastMessageAtMs = event.atMs;
+      state.pace = paceAfter(state.pace, event.atMs);
       const key = sendKey(authorId, clientId);
       state.unflushedSends ??= new Map();
       state.unflushedSends.set(key, record);
@@ -45,6 +73,7 @@ function touchMembers(state: ChannelState, record: EventRecord): void {
       const facts = touchedBy(state, event, event.member.userId);
       facts.member = event.member;
       passed(facts, event.seq, state.fold.messageCount);
+      if (state.fold.channel?.kind === "dm") state.pair = [...(state.pair ?? []), event.member.userId];
       break;
     }
     case "member:left":
@@ -65,6 +94,7 @@ function passed(facts: MemberFacts, seq: number, readCount: number): void {
   facts.deliveredSeq = seq;
   facts.readSeq = seq;
   facts.readCount = Math.max(facts.readCount, readCount);
+  facts.mentions = 0;
 }
 
 /** Postgres has every event up to `seq`: what was kept for its sake may go (rules A2, S1). */
@@ -77,10 +107,19 @@ export function settle(state: ChannelState, seq: number): void {
   }
   state.flushedSeq = seq;
   if (state.unflushedSends?.size === 0) state.unflushedSends = undefined;
+  evictMessages(state);
 }
 
 /** Replays what the log holds and Postgres lacks over the channel's row; what the row has already is skipped (rule A1). */
-export function replay(state: ChannelState, events: readonly EventRecord[], marks: readonly Mark[]): void {
+export function replay(state: ChannelState, { events, marks, follows = [] }: Replayed): void {
   for (const record of events) if (record.event.seq > state.fold.seq) apply(state, record);
   for (const mark of marks) replayMark(state, mark);
+  for (const follow of follows) applyFollow(state.facts, follow);
 }
+
+/** Oldest first. */
+type Replayed = {
+  events: readonly EventRecord[];
+  marks: readonly Mark[];
+  follows?: readonly FollowRecord["follow"][];
+};

@@ -4,7 +4,7 @@ import type { UserId } from "../../protocol/ids.ts";
 import { dmId } from "../../src/lib/dm-id.ts";
 import type { ChannelCommand, NewChannel } from "../commands.ts";
 import type { EventRecord } from "../ports.ts";
-import { NOT_IN_SPACE } from "./access.ts";
+import { barredByBlock, NOT_IN_SPACE } from "./access.ts";
 import {
   answer,
   channelAfter,
@@ -45,13 +45,17 @@ export function decideCreate(state: Readonly<ChannelState>, command: Create, now
   const flaw = flawOf(state, command, others);
   if (flaw !== undefined) return refuse("malformed", { message: flaw });
   if (others.length > INVITED_AT_CREATION_MAX) return refuse("too_large");
-  const barred = barredBySpace(state, command, others, nowMs);
+  const isDm = wanted.kind === "dm";
+  const barred = isDm
+    ? barredByBlock(state, by, others[0]!, nowMs)
+    : barredBySpace(state, command, others, nowMs);
   if (barred) return barred;
-  const events =
-    wanted.kind === "dm" ? pairBirth(state, by, others[0]!, nowMs) : birth(state, by, wanted, others, nowMs);
+  const events = isDm ? pairBirth(state, by, others[0]!, nowMs) : birth(state, by, wanted, others, nowMs);
+  const notice = { kind: "invite" as const, channelId: state.id, by };
   return {
     ...answer({ channel: channelAfter(state, events), membership: ownMembership(events, by), created: true }),
     events,
+    notices: isDm ? [] : others.map((userId) => ({ userId, notice })),
   };
 }
 

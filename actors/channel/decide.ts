@@ -7,12 +7,21 @@ import { unreachable } from "../../src/lib/assert.ts";
 import type { ChannelCommand } from "../commands.ts";
 import { decideCreate } from "./creation.ts";
 import { answer, type Outcome } from "./decision.ts";
+import { decideDelete } from "./deleting.ts";
+import { decideEdit } from "./editing.ts";
 import { decideOpen, decideSync } from "./history.ts";
+import { decideChangeMember, decideRemoveMember } from "./management.ts";
 import { decideMark } from "./marks.ts";
 import { knownMember } from "./members.ts";
 import { decideInvite, decideJoin, decideLeave } from "./membership.ts";
+import { decideMessage } from "./named.ts";
+import { decidePin } from "./pins.ts";
+import { decideReact } from "./reactions.ts";
 import { decideSend } from "./sending.ts";
 import type { ChannelState } from "./state.ts";
+import { decideFollow } from "./threads.ts";
+import { decideTyping } from "./typing.ts";
+import { decideUpdate } from "./updating.ts";
 
 /** Judges one command at `nowMs` (Unix). Reads `state`, changes nothing. */
 export function decide(state: Readonly<ChannelState>, command: ChannelCommand, nowMs: number): Outcome {
@@ -27,6 +36,26 @@ export function decide(state: Readonly<ChannelState>, command: ChannelCommand, n
       return decideLeave(state, command, nowMs);
     case "invite":
       return decideInvite(state, command, nowMs);
+    case "edit":
+      return decideEdit(state, command, nowMs);
+    case "delete":
+      return decideDelete(state, command, nowMs);
+    case "pin":
+      return decidePin(state, command, nowMs);
+    case "react":
+      return decideReact(state, command, nowMs);
+    case "update":
+      return decideUpdate(state, command, nowMs);
+    case "change_member":
+      return decideChangeMember(state, command, nowMs);
+    case "remove_member":
+      return decideRemoveMember(state, command, nowMs);
+    case "follow":
+      return decideFollow(state, command, nowMs);
+    case "typing":
+      return decideTyping(state, command, nowMs);
+    case "message":
+      return decideMessage(state, command, nowMs);
     case "open":
       return decideOpen(state, command, nowMs);
     case "sync":

@@ -2,11 +2,16 @@
 import type { Member } from "../../protocol/channel.ts";
 import type { ChannelId, ClientId, UserId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
+import type { Following } from "./threads.ts";
 
 /** How old what a space said about a person may be, milliseconds (rule E1). */
 export const SPACE_FACT_MAX_AGE_MS = 5_000;
 /** People whose standing in the space is kept per channel. Chosen as `MEMBERS_MAX`. */
 const SPACE_MEMBERS_MAX = 1_000;
+/** How old it may be that someone has not blocked another, milliseconds: a block takes effect within it. Chosen as the space's. */
+export const BLOCK_FACT_MAX_AGE_MS = 5_000;
+/** Pairs of people of whom that is kept per channel. Chosen as `MEMBERS_MAX`. */
+const BLOCKS_MAX = 1_000;
 
 export type FactKey =
   | { fact: "member"; userId: UserId }
@@ -14,6 +19,17 @@ export type FactKey =
   | { fact: "sent"; authorId: UserId; clientId: ClientId }
   /** The ordinal of the last message up to this seq. */
   | { fact: "ordinal"; seq: number }
+  /** How many messages after this seq mention the person. */
+  | { fact: "mentions"; seq: number; userId: UserId }
+  /** A message that memory does not hold; what a person put on it. */
+  | { fact: "message"; seq: number }
+  | { fact: "reactions"; seq: number; userId: UserId }
+  /** The channel's pinned messages. */
+  | { fact: "pins" }
+  /** What a person has to do with the thread that this message began. */
+  | { fact: "follow"; seq: number; userId: UserId }
+  /** Has `userId` blocked `other`? */
+  | { fact: "block"; userId: UserId; other: UserId }
   /** A person's standing in the channel's space: asked of its own actor. */
   | { fact: "space"; spaceId: ChannelId; userId: UserId };
 
@@ -29,12 +45,27 @@ export type SpaceMember = {
   askedAtMs: number;
 };
 
+/** Had someone blocked another, when it was asked? Unix milliseconds. */
+type Block = { blocked: boolean; askedAtMs: number };
+
 export type Facts = {
   /** Oldest first; made with the first. */
   spaceMembers?: Map<UserId, SpaceMember>;
+  /** How often that was forgotten: an answer to a question from before may be older than what made it so. */
+  spaceForgotten?: number;
+  /** By `factName`, oldest first; made with the first. */
+  blocks?: Map<string, Block>;
+  /** By `factName`, longest untouched first; made with the first: see `threads.ts`. */
+  follows?: Map<string, Following>;
   /** By `factName`: there while the commands that waited for it are decided, then forgotten. */
-  lookups?: Map<string, Sent | number | undefined>;
+  lookups?: Map<string, Lookup>;
 };
+
+/** So many messages that Postgres has mention a person; what follows `asOfSeq` is not counted. */
+export type Mentioned = { mentions: number; asOfSeq: number };
+
+/** What a look-up brought: a send, an ordinal, mentions; undefined: there is no such thing. */
+export type Lookup = Sent | Mentioned | number | undefined;
 
 /** Names a send in its channel: clientIds are unique per author. */
 export function sendKey(authorId: UserId, clientId: ClientId): string {
@@ -50,6 +81,18 @@ export function factName(key: FactKey): string {
       return sendKey(key.authorId, key.clientId);
     case "ordinal":
       return `ordinal.${key.seq}`;
+    case "mentions":
+      return `mentions.${key.seq}.${key.userId}`;
+    case "message":
+      return `message.${key.seq}`;
+    case "reactions":
+      return `reactions.${key.seq}.${key.userId}`;
+    case "pins":
+      return "pins";
+    case "follow":
+      return `follow.${key.seq}.${key.userId}`;
+    case "block":
+      return `block.${key.userId}.${key.other}`;
     case "space":
       return `space.${key.userId}`;
   }
@@ -61,18 +104,54 @@ export function spaceMember(facts: Facts, userId: UserId, nowMs: number): SpaceM
   return known && nowMs - known.askedAtMs <= SPACE_FACT_MAX_AGE_MS ? known : undefined;
 }
 
+/** What the space said of a person, or of everyone, is not true any more; what is on its way here may not be either (rule E1). */
+export function forgetSpaceMembers(facts: Facts, userId?: UserId): void {
+  facts.spaceForgotten = (facts.spaceForgotten ?? 0) + 1;
+  if (userId === undefined) facts.spaceMembers = undefined;
+  else facts.spaceMembers?.delete(userId);
+}
+
 /** Keeps what the space said; the oldest goes where there are too many. */
 export function learnSpaceMember(facts: Facts, userId: UserId, said: SpaceMember): void {
-  const { spaceMembers = new Map<UserId, SpaceMember>() } = facts;
-  facts.spaceMembers = spaceMembers;
-  spaceMembers.delete(userId);
-  spaceMembers.set(userId, said);
-  const [oldest] = spaceMembers.keys();
-  if (spaceMembers.size > SPACE_MEMBERS_MAX && oldest) spaceMembers.delete(oldest);
+  facts.spaceMembers ??= new Map();
+  keepLast(facts.spaceMembers, userId, said, SPACE_MEMBERS_MAX);
+}
+
+/** Who is not in the space may come in at any moment: that they are not is said to those who waited, and not believed on. */
+export function forgetOutsider(facts: Facts, userId: UserId): void {
+  if (facts.spaceMembers?.get(userId)?.member?.status !== "active") facts.spaceMembers?.delete(userId);
+}
+
+/** Has `userId` blocked `other`, as far as is known and young enough (row P7)? Undefined: it must be asked. */
+export function hasBlocked(facts: Facts, userId: UserId, other: UserId, nowMs: number): boolean | undefined {
+  const known = lastKnownBlock(facts, userId, other);
+  return known && nowMs - known.askedAtMs <= BLOCK_FACT_MAX_AGE_MS ? known.blocked : undefined;
+}
+
+/** What was known last, however old: it goes on while Postgres is away (rule A3). */
+export function lastKnownBlock(facts: Facts, userId: UserId, other: UserId): Block | undefined {
+  return facts.blocks?.get(factName({ fact: "block", userId, other }));
+}
+
+/** Keeps whether one has blocked the other; the oldest goes where there are too many. */
+export function learnBlock(facts: Facts, userId: UserId, other: UserId, block: Block): void {
+  facts.blocks ??= new Map();
+  keepLast(facts.blocks, factName({ fact: "block", userId, other }), block, BLOCKS_MAX);
+}
+
+/** Puts an entry behind all others; the first goes where there are more than `max`. */
+export function keepLast<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= max) return;
+  for (const first of map.keys()) {
+    map.delete(first);
+    return;
+  }
 }
 
 /** Keeps what was looked up, for the commands that wait for it. */
-export function learnLookup(facts: Facts, name: string, found: Sent | number | undefined): void {
+export function learnLookup(facts: Facts, name: string, found: Lookup): void {
   facts.lookups ??= new Map();
   facts.lookups.set(name, found);
 }

@@ -6,6 +6,7 @@ import type { Tail } from "../tail.ts";
 import type { World } from "../world.ts";
 import type { Unflushed } from "./activation.ts";
 import type { ChannelActor } from "./actor.ts";
+import type { SignalRounds } from "./signal-rounds.ts";
 
 /** A command and whoever waits for its answer. */
 export type ChannelAsk = { command: ChannelCommand; reply: Reply; sinceMs: number };
@@ -15,6 +16,7 @@ export interface ChannelHost {
   readonly world: World;
   readonly reign: Reign;
   readonly tail: Tail;
+  readonly rounds: SignalRounds;
   /** The shard's supervisor. */
   readonly parent: Ref<never>;
   /** It threw; true: it threw too often and is to stay closed (rule P5). Must not throw. */

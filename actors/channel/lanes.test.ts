@@ -3,9 +3,9 @@ import type { Member } from "../../protocol/channel.ts";
 import type { UserId } from "../../protocol/ids.ts";
 import { client, HandWorld, said, user } from "../doubles.ts";
 import { HandStore } from "../hand-store.ts";
-import { Played } from "../playing.ts";
+import { Played, SPACE } from "../playing.ts";
 import { apply, settle } from "./apply.ts";
-import type { FactKey } from "./facts.ts";
+import { type FactKey, spaceMember } from "./facts.ts";
 import { Lanes } from "./lanes.ts";
 import { applyMark } from "./marks.ts";
 import { evictMembers, knownMember, learnMember, MEMBERS_MAX } from "./members.ts";
@@ -181,5 +181,51 @@ describe("lanes", () => {
     await turn();
     expect(seen).toMatchObject({ message: { clientId: client(1) } });
     expect(state.facts.lookups).toBeUndefined();
+  });
+});
+
+describe("rule E1: what a space says of a person", () => {
+  const standing: FactKey = { fact: "space", spaceId: SPACE, userId: bob };
+  const asks = { member: undefined as Member | undefined };
+  let asked: number;
+
+  beforeEach(() => {
+    const world = new HandWorld();
+    asked = 0;
+    world.askSpace = async () => {
+      asked++;
+      return { ok: true, kind: "space", member: asks.member } as never;
+    };
+    lanes = new Lanes({
+      state,
+      facts: store,
+      router: world.router,
+      clock: { nowMs: () => 0 },
+      soon: (run) => soon.push(run),
+      judge: (ask) => {
+        if (!spaceMember(state.facts, bob, 0)) return [standing];
+        judged.push(ask);
+        return undefined;
+      },
+      giveUp: (ask) => judged.push(`${ask} given up`),
+    });
+  });
+
+  it("that they are in it is believed for a while", async () => {
+    asks.member = { userId: bob, role: "member", status: "active", joinedAtMs: 0 };
+    lanes.wait(bob, "open", [standing]);
+    await turn();
+    expect(judged).toEqual(["open"]);
+    expect(spaceMember(state.facts, bob, 0)?.member?.status).toBe("active");
+  });
+
+  it("that they are not is asked again each time: they may have come in", async () => {
+    asks.member = undefined;
+    lanes.wait(bob, "open", [standing]);
+    lanes.wait(ada, "look", [standing]);
+    await turn();
+    expect(judged).toEqual(["open", "look"]);
+    expect(asked).toBe(1);
+    expect(spaceMember(state.facts, bob, 0)).toBeUndefined();
   });
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { atLeast, type ChannelKind, type Member, ROLES } from "../../protocol/channel.ts";
-import type { UserId } from "../../protocol/ids.ts";
+import { messageId, type UserId } from "../../protocol/ids.ts";
 import type { ChannelCommand } from "../commands.ts";
-import { client, said, user } from "../doubles.ts";
+import { channel, client, said, user } from "../doubles.ts";
 import { Played } from "../playing.ts";
 import type { EventRecord } from "../ports.ts";
 import { permits } from "./access.ts";
@@ -16,6 +16,18 @@ const [owner] = people as [UserId];
 /** The owner more often than others: what they send is not refused. */
 const person = fc.constantFrom(owner, owner, ...people);
 
+const messageOfRoom = fc.integer({ min: 3, max: 12 }).map((seq) => messageId(channel(1), seq));
+const mention = fc.oneof(
+  person.map((userId) => ({ kind: "user" as const, userId })),
+  fc.constant({ kind: "everyone" as const }),
+);
+/** What a message may be besides its text; dms have another id, and refuse to refer to this channel. */
+const form = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ mentions: fc.array(mention, { maxLength: 2 }) }) },
+  { weight: 3, arbitrary: fc.record({ threadId: messageOfRoom }) },
+  { weight: 1, arbitrary: fc.record({ replyTo: messageOfRoom }) },
+);
+
 const command: fc.Arbitrary<ChannelCommand> = fc.oneof(
   {
     weight: 6,
@@ -24,8 +36,8 @@ const command: fc.Arbitrary<ChannelCommand> = fc.oneof(
       by: person,
       attempt: fc.constantFrom(1, 1, 2, 99),
       message: fc
-        .tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom("a", "b"))
-        .map(([n, content]) => said(client(n), content)),
+        .tuple(fc.integer({ min: 1, max: 20 }), fc.constantFrom("a", "b"), form)
+        .map(([n, content, more]) => ({ ...said(client(n), content), ...more })),
     }),
   },
   {
@@ -40,6 +52,16 @@ const command: fc.Arbitrary<ChannelCommand> = fc.oneof(
     overrides: fc.option(fc.record({ send: fc.boolean(), addMembers: fc.boolean() }), { nil: undefined }),
   }),
   fc.record({ type: fc.constant("mark" as const), by: person, read: fc.nat(30) }),
+  fc.record(
+    {
+      type: fc.constant("follow" as const),
+      by: person,
+      seq: fc.integer({ min: 1, max: 20 }),
+      following: fc.boolean(),
+      readCount: fc.nat(5),
+    },
+    { requiredKeys: ["type", "by", "seq"] },
+  ),
   fc.record({
     type: fc.constant("create" as const),
     by: person,
@@ -86,7 +108,7 @@ function* recounted(log: readonly EventRecord[]): Generator<[EventRecord["event"
   }
 }
 
-describe("any run of commands by any people", () => {
+describe("rows D1, A1: any run of commands by any people", () => {
   it(
     "leaves positions without a gap from 1, and time that never runs backwards",
     law(({ log }) => {
@@ -135,12 +157,20 @@ describe("any run of commands by any people", () => {
   );
 
   it(
-    "numbers messages 1, 2, 3 …",
-    law(({ log }) => {
-      const ordinals = log.flatMap(({ event }) =>
-        event.type === "message:new" ? [event.message.ordinal] : [],
-      );
-      expect(ordinals).toEqual(ordinals.map((_, i) => i + 1));
+    "numbers messages 1, 2, 3 …, and the replies of each thread, whose count its first message shows",
+    law((played) => {
+      const counts = new Map<string, number>();
+      for (const { event } of played.log) {
+        if (event.type !== "message:new") continue;
+        const { threadId = "", ordinal } = event.message;
+        expect(ordinal).toBe((counts.get(threadId) ?? 0) + 1);
+        expect(event.thread?.replyCount ?? ordinal).toBe(ordinal);
+        counts.set(threadId, ordinal);
+      }
+      expect(played.state.fold.messageCount).toBe(counts.get("") ?? 0);
+      played.flush();
+      for (const { id, replyCount } of played.store.messages.values())
+        expect(replyCount).toBe(counts.get(id) ?? 0);
     }),
   );
 

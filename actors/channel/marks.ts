@@ -3,11 +3,12 @@ import type { UserId } from "../../protocol/ids.ts";
 import type { ChannelCommand } from "../commands.ts";
 import type { MarkRecord } from "../ports.ts";
 import { admit } from "./access.ts";
-import { answer, type Outcome } from "./decision.ts";
-import { factName } from "./facts.ts";
+import { answer, type Outcome, type ToPerson } from "./decision.ts";
+import { type FactKey, factName } from "./facts.ts";
 import { eventAt } from "./history.ts";
 import { touched } from "./members.ts";
 import { type ChannelState, type Mark, Marks } from "./state.ts";
+import { mentionsBehind, mentionsNeeded, type Reading, unreadOf } from "./unread.ts";
 
 /** Marks that go into the log at once: a quarter of what may wait at the gate (rule L4), so that messages find room beside them. */
 export const MARKS_AT_ONCE_MAX = 250;
@@ -26,13 +27,36 @@ export function decideMark(
   const read = Math.min(command.read ?? 0, head);
   const delivered = Math.min(Math.max(command.delivered ?? 0, read), head);
   const readCount = read > facts.readSeq ? ordinalAt(state, read) : facts.readCount;
-  if (readCount === undefined) return { need: [{ fact: "ordinal", seq: read }] };
+  const need = readNeeds(state, facts, by, { read, readCount });
+  if (need.length > 0 || readCount === undefined) return { need };
   const mark: Mark = { userId: by };
   if (delivered > facts.deliveredSeq) mark.delivered = delivered;
   if (read > facts.readSeq) Object.assign(mark, { read, readCount: Math.max(readCount, facts.readCount) });
   const moved = mark.delivered !== undefined || mark.read !== undefined;
   const decision = answer({ unread: messageCount - Math.max(readCount, facts.readCount) });
-  return moved ? { ...decision, marks: [mark] } : decision;
+  return moved ? { ...decision, marks: [mark], notices: toOtherDevices(state, facts, mark) } : decision;
+}
+
+/** What a mark part of the way back needs, where memory does not reach so far. */
+function readNeeds(
+  state: Readonly<ChannelState>,
+  facts: Reading,
+  userId: UserId,
+  { read, readCount }: { read: number; readCount: number | undefined },
+): FactKey[] {
+  const need: FactKey[] = readCount === undefined ? [{ fact: "ordinal", seq: read }] : [];
+  const isTold = read <= facts.readSeq || mentionsBehind(state, userId, facts, read) !== undefined;
+  const mentions = isTold ? undefined : mentionsNeeded(state, userId, read);
+  return mentions ? [...need, mentions] : need;
+}
+
+/** A read mark that moves is shown on the reader's other devices. */
+function toOtherDevices(state: Readonly<ChannelState>, facts: Reading, mark: Mark): ToPerson[] {
+  const { userId, read: readSeq, readCount = facts.readCount } = mark;
+  if (readSeq === undefined) return [];
+  const mentions = mentionsBehind(state, userId, facts, readSeq);
+  const unread = unreadOf(state, userId, { readSeq, readCount, mentions });
+  return unread ? [{ userId, unread }] : [];
 }
 
 /**
@@ -53,9 +77,11 @@ function ordinalAt(state: Readonly<ChannelState>, seq: number): number | undefin
 
 /** Moves the member's marks in place and keeps what is to be logged. */
 export function applyMark(state: ChannelState, mark: Mark): void {
-  const facts = touched(state.members, mark.userId);
+  const { userId, read = 0 } = mark;
+  const facts = touched(state.members, userId);
+  facts.mentions = mentionsBehind(state, userId, facts, read);
   facts.deliveredSeq = Math.max(facts.deliveredSeq, mark.delivered ?? 0);
-  facts.readSeq = Math.max(facts.readSeq, mark.read ?? 0);
+  facts.readSeq = Math.max(facts.readSeq, read);
   facts.readCount = Math.max(facts.readCount, mark.readCount ?? 0);
   facts.marked = true;
   state.marks ??= new Marks();

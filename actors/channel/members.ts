@@ -20,6 +20,8 @@ export type MemberFacts = {
   readSeq: number;
   /** Ordinal at the read mark. */
   readCount: number;
+  /** Messages after the read mark that mention them, or everyone. Undefined: not known. */
+  mentions: number | undefined;
   /** False: only what happened since activation is known, not the row beneath. */
   known: boolean;
   /** The last event that touched this member; while Postgres lacks it, the entry stays. */
@@ -44,6 +46,7 @@ function stranger(known: boolean): MemberFacts {
     deliveredSeq: 0,
     readSeq: 0,
     readCount: 0,
+    mentions: known ? 0 : undefined,
     known,
     touchedSeq: 0,
     marked: false,
@@ -78,6 +81,7 @@ export function learnMember(members: Members, userId: UserId, row: MemberRow | u
   facts.lastSentAtMs = Math.max(facts.lastSentAtMs, row.lastSentAtMs);
   facts.lastClientId = greater(facts.lastClientId, row.lastClientId);
   facts.deliveredSeq = Math.max(facts.deliveredSeq, row.deliveredSeq);
+  if (row.readSeq > facts.readSeq) facts.mentions = undefined;
   facts.readSeq = Math.max(facts.readSeq, row.readSeq);
   facts.readCount = Math.max(facts.readCount, row.readCount);
 }

@@ -1,8 +1,20 @@
 /** Coming in, going, and being invited (rows C1, C2). A repeat that changes nothing answers ok and logs nothing (rule B1). */
-import { atLeast, type Member, type Role } from "../../protocol/channel.ts";
+import { atLeast, type Member, type Overrides, type Role } from "../../protocol/channel.ts";
 import type { UserId } from "../../protocol/ids.ts";
 import type { ChannelCommand } from "../commands.ts";
-import { admit, bannedFrom, ENTRY, NOT_IN_SPACE, outsiderCode, type Standing, standingOf } from "./access.ts";
+import {
+  type Admitted,
+  admit,
+  bannedFrom,
+  ENTRY,
+  NOT_IN_SPACE,
+  outranks,
+  outsiderCode,
+  permits,
+  type Standing,
+  standingOf,
+} from "./access.ts";
+import { archivedBehind, isArchived, refuseArchived } from "./archiving.ts";
 import { answer, type Decision, nextEvent, type Outcome, recordOf, refuse } from "./decision.ts";
 import { opened } from "./history.ts";
 import { knownMember } from "./members.ts";
@@ -19,7 +31,7 @@ export function decideJoin(state: Readonly<ChannelState>, { by }: { by: UserId }
   const refusal = (isMember ? undefined : shutOut(standing)) ?? (space && notInSpace(standing));
   if (refusal) return refusal;
   if (isMember) return answer(opened(state, by, []));
-  if (channel.archived) return refuse("archived");
+  if (isArchived(state, nowMs)) return refuse("archived");
   if (state.fold.memberCount >= (channel.settings.memberLimit ?? Number.POSITIVE_INFINITY))
     return refuse("member_limit");
   return joined(state, by, facts.member, nowMs);
@@ -49,8 +61,8 @@ function joined(
   nowMs: number,
 ): Outcome {
   const common = nextEvent(state, by, nowMs);
-  const kept = before?.status === "pending" ? before : returning(before);
-  const member: Member = { userId: by, role: "member", ...kept, status: "active", joinedAtMs: common.atMs };
+  const stays = before && kept(before);
+  const member: Member = { userId: by, role: "member", ...stays, status: "active", joinedAtMs: common.atMs };
   const events = [
     recordOf(state, { type: "member:joined", ...common, member, memberCount: state.fold.memberCount + 1 }),
   ];
@@ -59,9 +71,9 @@ function joined(
   return { ...answer(opened(state, by, events)), events, marks };
 }
 
-/** What stays with someone who went and comes back: what limits them, nothing of what was granted. */
-function returning(before: Member | undefined): Partial<Member> {
-  if (before === undefined) return {};
+/** What an invitation gave; of someone who went and comes back, what limits them, and nothing of what was granted. */
+function kept(before: Member): Partial<Member> {
+  if (before.status === "pending") return before;
   const { role, mutedUntilMs } = before;
   const denied = Object.entries(before.overrides ?? {}).filter(([, allowed]) => !allowed);
   return {
@@ -83,14 +95,16 @@ export function decideLeave(state: Readonly<ChannelState>, { by }: { by: UserId 
   if (channel.kind === "dm") return refuse("forbidden", { message: "The two people of a dm stay in it." });
   if (member.role === "owner")
     return refuse("forbidden", { message: "The owner hands the channel over before leaving." });
+  // First of all: nothing happens here any more by the hand of who has left.
+  const archiving = archivedBehind(state, [], by, nowMs);
   const event = {
     type: "member:left" as const,
-    ...nextEvent(state, by, nowMs),
+    ...nextEvent(state, by, nowMs, archiving.length),
     userId: by,
     member: { ...member, status: "left" as const },
     memberCount: memberCount - (member.status === "active" ? 1 : 0),
   };
-  return { ...answer({}), events: [recordOf(state, event)] };
+  return { ...answer({}), events: [...archiving, recordOf(state, event)] };
 }
 
 type Invite = Extract<ChannelCommand, { type: "invite" }>;
@@ -101,7 +115,6 @@ export function decideInvite(state: Readonly<ChannelState>, command: Invite, now
   if (!("member" in admitted)) return admitted;
   const standing = standingOf(state, command.userId, nowMs);
   if (!("facts" in standing)) return standing;
-  const { member: inviter, channel } = admitted;
   const before = standing.facts.member;
   if (before?.status === "active") {
     const isSame = command.role === undefined || command.role === before.role;
@@ -109,7 +122,7 @@ export function decideInvite(state: Readonly<ChannelState>, command: Invite, now
       ? answer({ member: before })
       : refuse("conflict", { message: "They are a member already." });
   }
-  if (channel.archived) return refuse("archived");
+  if (isArchived(state, nowMs)) return refuseArchived(state, command.by, nowMs);
   if (bannedFrom(standing, nowMs)) return refuse("forbidden", { message: "They are banned." });
   if (standing.space && standing.space.member?.status !== "active") {
     return refuse("not_a_member", {
@@ -118,47 +131,76 @@ export function decideInvite(state: Readonly<ChannelState>, command: Invite, now
   }
   const common = nextEvent(state, command.by, nowMs);
   const member = invitation(command, before, common.atMs);
-  if (before && isSameInvitation(before, member)) return answer({ member: before });
-  const roles = before?.status === "pending" ? [before.role, member.role] : [member.role];
-  const setsLimits = command.overrides !== undefined || command.mutedUntilMs !== undefined;
-  if (!roles.every((role) => mayGrant(inviter.role, role))) return refuse("forbidden");
-  if (setsLimits && !atLeast(inviter.role, "moderator")) return refuse("forbidden");
+  if (before && isSameMember(before, member)) return answer({ member: before });
+  if (!mayInviteAs(admitted, command, before, member)) return refuse("forbidden");
   const { memberCount } = state.fold;
+  const notice = { kind: "invite" as const, channelId: state.id, by: command.by };
   return {
     ...answer({ member }),
     events: [recordOf(state, { type: "member:updated", ...common, member, memberCount })],
+    notices: before?.status === "pending" ? [] : [{ userId: command.userId, notice }],
   };
+}
+
+/** An invitation takes what the same would take of a member; one that is out already is changed by who stands above it. */
+function mayInviteAs(
+  { channel: { kind }, member: own }: Admitted,
+  { overrides, mutedUntilMs }: Invite,
+  before: Member | undefined,
+  invited: Member,
+): boolean {
+  if (!mayGrant(own.role, invited.role)) return false;
+  const isOtherRole = before !== undefined && kept(before).role !== invited.role;
+  if (isOtherRole && !permits(kind, own, "manage")) return false;
+  if (before?.status === "pending" && !outranks(own.role, before.role)) return false;
+  if (overrides !== undefined && !permits(kind, own, "manage")) return false;
+  return mutedUntilMs === undefined || permits(kind, own, "moderate");
 }
 
 /** May someone in role `own` give `granted`? */
 export function mayGrant(own: Role, granted: Role): boolean {
-  return atLeast("member", granted) || (atLeast(own, granted) && own !== granted);
+  return atLeast("member", granted) || outranks(own, granted);
 }
 
-function invitation(
-  { userId, role, overrides, mutedUntilMs }: Invite,
-  before: Member | undefined,
-  atMs: number,
+function invitation(command: Invite, before: Member | undefined, atMs: number): Member {
+  const { userId, role } = command;
+  const stays = before && kept(before);
+  const member: Member = { role: "member", joinedAtMs: atMs, ...stays, userId, status: "pending" };
+  return limited(role === undefined ? member : { ...member, role }, command, atMs);
+}
+
+/**
+ * `member` with these overrides, all of them at once, and this mute: `null` is for ever, and an end that has come already, as 0
+ * always has, is none. What is undefined stays.
+ */
+export function limited(
+  member: Member,
+  { overrides, mutedUntilMs }: Pick<Invite, "overrides" | "mutedUntilMs">,
+  nowMs: number,
 ): Member {
-  const kept = before?.status === "pending" ? before : returning(before);
+  const { overrides: before = {}, mutedUntilMs: mute, ...rest } = member;
+  const limits = overrides ?? before;
+  const isMute = mutedUntilMs === null || (mutedUntilMs !== undefined && mutedUntilMs > nowMs);
+  const muteAfter = mutedUntilMs === undefined ? mute : isMute ? mutedUntilMs : undefined;
   return {
-    role: "member",
-    joinedAtMs: atMs,
-    ...kept,
-    userId,
-    status: "pending",
-    ...(role !== undefined && { role }),
-    ...(overrides !== undefined && { overrides }),
-    ...(mutedUntilMs !== undefined && { mutedUntilMs }),
+    ...rest,
+    ...(Object.keys(limits).length > 0 && { overrides: limits }),
+    ...(muteAfter !== undefined && { mutedUntilMs: muteAfter }),
   };
 }
 
-function isSameInvitation(before: Member, after: Member): boolean {
-  const { role, status, mutedUntilMs, overrides = {} } = before;
-  const rest = after.overrides ?? {};
-  const keys = new Set([...Object.keys(overrides), ...Object.keys(rest)]) as Set<keyof typeof overrides>;
-  const sameOverrides = [...keys].every((key) => overrides[key] === rest[key]);
+/** Do both stand the same in their channel? When they joined is no part of that. */
+export function isSameMember(a: Member, b: Member): boolean {
   return (
-    sameOverrides && role === after.role && status === after.status && mutedUntilMs === after.mutedUntilMs
+    a.role === b.role &&
+    a.status === b.status &&
+    a.mutedUntilMs === b.mutedUntilMs &&
+    a.bannedUntilMs === b.bannedUntilMs &&
+    isSameOverrides(a.overrides ?? {}, b.overrides ?? {})
   );
+}
+
+function isSameOverrides(a: Overrides, b: Overrides): boolean {
+  const keys = Object.keys({ ...a, ...b }) as (keyof Overrides)[];
+  return keys.every((key) => a[key] === b[key]);
 }

@@ -21,7 +21,7 @@ const send = (
     durability: options.durability,
   }) as const;
 
-describe("rule S1: sending once", () => {
+describe("row D2, rule S1: sending once", () => {
   it("gives a message the next place and the next ordinal", () => {
     const played = Played.of("group", ada);
     const { message, durability } = played.do(send(ada, 1)) as never as {
@@ -63,6 +63,32 @@ describe("rule S1: sending once", () => {
     expect(played.log).toHaveLength(4);
   });
 
+  it.each(["edited", "deleted"])(
+    "answers a resend of a message that was %s meanwhile with what stands there now",
+    (what) => {
+      const played = Played.of("group", ada);
+      for (const n of [1, 2, 3]) played.do(send(ada, n));
+      const change = (seq: number) =>
+        what === "edited"
+          ? played.do({ type: "edit", by: ada, seq, content: "better", html: "better" })
+          : played.do({ type: "delete", by: ada, seqs: [seq] });
+      const stands = what === "edited" ? { content: "better" } : { content: "", deletedAtMs: played.nowMs };
+      const resent = (n: number) => played.do(send(ada, n, { attempt: 2 }));
+      // Neither is in Postgres; the message is, its change is not; and both are.
+      change(3);
+      expect(resent(1)).toMatchObject({ duplicate: true, message: { seq: 3, ...stands } });
+      played.flush();
+      change(4);
+      expect(resent(2)).toMatchObject({ duplicate: true, message: { seq: 4, ...stands } });
+      played.flush();
+      change(5);
+      played.forget();
+      played.outOfWindowSeq = played.state.fold.seq;
+      expect(resent(3)).toMatchObject({ duplicate: true, message: { seq: 5, ...stands } });
+      expect(played.log).toHaveLength(8);
+    },
+  );
+
   it("refuses the same clientId with another content, before and after the flush", () => {
     const played = Played.of("group", ada);
     played.do(send(ada, 1));
@@ -94,7 +120,7 @@ describe("rule S1: sending once", () => {
   });
 });
 
-describe("rule S3: durability", () => {
+describe("row D3, rule S3: durability", () => {
   it("waits for the flush when it is asked to, by the request or by the channel", () => {
     const played = Played.of("group", ada);
     const asked = played.decide(send(ada, 1, { durability: "persisted" }));
@@ -118,20 +144,32 @@ describe("rule S3: durability", () => {
   });
 });
 
-describe("forms that are not offered", () => {
-  const forms: Partial<PreparedMessage>[] = [
-    { type: "code" },
+describe("row C4: forms of a message", () => {
+  const sendForm = (played: Played, form: Partial<PreparedMessage>) =>
+    played.do({ type: "send", by: ada, attempt: 1, message: { ...said(client(1)), ...form } });
+
+  it.each<Partial<PreparedMessage>>([
+    { type: "code", language: "rust", filename: "main.rs", html: "<pre>fn</pre>" },
+    { encryption: { keyId: "k", algorithm: "a" }, html: "" },
+    { metadata: { colour: "red" } },
+  ])("takes %j, and keeps it as it came", (form) => {
+    const played = Played.of("group", ada);
+    expect(sendForm(played, form)).toMatchObject({ ok: true, message: form });
+    const { message } = sendForm(played, form) as never as { message: object };
+    expect(message).not.toHaveProperty("sentHash");
+  });
+
+  it.each<Partial<PreparedMessage>>([
     { type: "system" },
-    { replyTo: `${"x"}.1` as never },
-    { threadId: `${"x"}.1` as never },
+    { type: "image" },
+    { type: "file" },
+    { type: "audio" },
+    { type: "video" },
     { attachments: [{ id: "a", type: "file", url: "u", filename: "f", mimeType: "m", sizeBytes: 1 }] },
-    { encryption: { keyId: "k", algorithm: "a" } },
-  ];
-  it.each(forms)("refuses %j as unsupported and logs nothing", (form) => {
+  ])("refuses %j as unsupported and logs nothing", (form) => {
     const played = Played.of("group", ada);
     const before = played.log.length;
-    const answer = played.do({ type: "send", by: ada, attempt: 1, message: { ...said(client(1)), ...form } });
-    expect(answer.error?.code).toBe("unsupported");
+    expect(sendForm(played, form).error?.code).toBe("unsupported");
     expect(played.log).toHaveLength(before);
   });
 });

@@ -5,6 +5,8 @@ import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { ChannelRow, EventRecord, MarkRecord } from "../ports.ts";
 import type { Facts } from "./facts.ts";
 import type { Members } from "./members.ts";
+import type { MessageFacts } from "./messages.ts";
+import type { Pace } from "./slow-mode.ts";
 
 export type Mark = MarkRecord["mark"];
 
@@ -30,9 +32,19 @@ export type ChannelState = {
   readonly fold: ChannelFold;
   /** `atMs` of the last event: the next is not earlier (rule E5). */
   lastAtMs: number;
+  /** Of the last message; 0: none. */
+  lastMessageAtMs: number;
   /** (first seq, epoch) of the last reigns, oldest first. */
   readonly reigns: Position[];
   readonly members: Members;
+  /** The two people of a dm. */
+  pair?: readonly UserId[];
+  /** Single messages, by seq: see `messages.ts`. Made with the first. */
+  messages?: Map<number, MessageFacts>;
+  /** Seqs of the pinned messages; undefined until someone pins: see `pins.ts`. */
+  pins?: Set<number>;
+  /** How fast people write, for automatic slow mode. Made with the first message. */
+  pace?: Pace;
   /** Events that Postgres lacks, oldest first, without a gap up to the head. */
   readonly unflushed: EventRecord[];
   /** Those of them that are messages, by `sendKey`: a resend finds its first here (rule S1). */
@@ -71,8 +83,10 @@ export function restore(
     fold,
     recent,
     lastAtMs: row?.lastAtMs ?? 0,
+    lastMessageAtMs: row?.lastMessageAtMs ?? 0,
     reigns: row ? [...row.reigns] : [],
     members: { byUser: new Map(), complete: row === undefined },
+    pair: row?.pair,
     unflushed: [],
     flushedSeq: fold.seq,
     facts: {},

@@ -1,6 +1,6 @@
 /** One reign over one shard's log, from its barrier to its end: gate, appender, verifier and what goes to Postgres, put together. */
 import type { Logger } from "pino";
-import { isEvent, type LogRecord, type Reign } from "../../../actors/ports.ts";
+import { isEvent, isMark, type LogRecord, type Reign } from "../../../actors/ports.ts";
 import type { Projector, Reigns } from "../../ports.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Lease } from "../shard-host.ts";
@@ -249,6 +249,10 @@ export class ShardReign implements Reign {
 /** Names a record's content, so that the actors may answer copies of what they were given. */
 function nameOf(record: LogRecord): string {
   if (isEvent(record)) return `${record.channelId} ${record.event.seq} ${record.epoch}`;
-  const { userId, delivered, read } = record.mark;
-  return `${record.channelId} ${userId} ${delivered} ${read}`;
+  if (isMark(record)) {
+    const { userId, delivered, read } = record.mark;
+    return `${record.channelId} ${userId} ${delivered} ${read}`;
+  }
+  const { userId, seq, atMs, readCount } = record.follow;
+  return `${record.channelId} ${userId} thread ${seq} ${atMs} ${readCount}`;
 }
