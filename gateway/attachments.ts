@@ -1,67 +1,69 @@
-/**
- * Tells each user's session actor which connections they have here (rule E4): on every change, every 30 s, and again after
- * their shard has moved. An answer that does not come is made up for by the next round.
- */
+/** Tells each user's session actor which connections they have here, and when they last did something there (rule E4). */
 import type { Router } from "../actors/ports.ts";
 import type { UserId } from "../protocol/ids.ts";
-import type { Connections } from "./connections.ts";
+import type { Connection, Connections } from "./connections.ts";
+import { Repeats } from "./repeats.ts";
 
-const REPEAT_MS = 30_000;
-/** How often those that are due are looked for. */
-const ROUND_MS = 500;
-/** Users told in one round: a move of many shards at once is spread over seconds. */
-const ROUND_USERS_MAX = 1_000;
+/** Activity is told at once when the last that was told is older than this; else it goes with the next repetition. */
+const ACTIVITY_EVERY_MS = 60_000;
+/** The owner could not be asked: sooner again than it would be repeated. */
+const RETRY_MS = 5_000;
+
+export type AttachmentsOptions = {
+  router: Pick<Router, "askUser">;
+  connections: Connections;
+  /** This node's incarnation. */
+  node: string;
+  /** Unix milliseconds of the cluster. */
+  nowMs(): number;
+};
 
 export class Attachments {
-  readonly #router: Router;
-  readonly #connections: Connections;
-  readonly #node: string;
-  /** When each user is due again, monotonic milliseconds. */
-  readonly #dueAtMs = new Map<UserId, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #options: AttachmentsOptions;
+  readonly #repeats = new Repeats((userId) => void this.#attach(userId));
 
-  constructor(router: Router, connections: Connections, node: string) {
-    this.#router = router;
-    this.#connections = connections;
-    this.#node = node;
+  constructor(options: AttachmentsOptions) {
+    this.#options = options;
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.#round(), ROUND_MS).unref();
+    this.#repeats.start();
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#repeats.close();
   }
 
   /** The user's connections here have changed. */
   changed(userId: UserId): void {
-    this.#attach(userId);
+    void this.#attach(userId);
+  }
+
+  /** The person did something on this connection. */
+  active(connection: Connection): void {
+    connection.activeAtMs = this.#options.nowMs();
+    if (connection.activeAtMs - connection.activeToldAtMs >= ACTIVITY_EVERY_MS)
+      this.changed(connection.userId);
   }
 
   /** The session actors of these users have another owner, who knows nothing of their connections. */
   moved(isMoved: (userId: UserId) => boolean): void {
-    for (const userId of this.#connections.users()) if (isMoved(userId)) this.#dueAtMs.set(userId, 0);
+    this.#repeats.moved(isMoved);
   }
 
-  #round(): void {
-    const nowMs = performance.now();
-    let told = 0;
-    for (const [userId, dueAtMs] of this.#dueAtMs) {
-      if (dueAtMs > nowMs) continue;
-      this.#attach(userId);
-      if (++told === ROUND_USERS_MAX) return;
-    }
-  }
-
-  #attach(userId: UserId): void {
-    const connections = [...this.#connections.ofUser(userId)].map(({ id, device, sinceMs }) => ({
+  async #attach(userId: UserId): Promise<void> {
+    const { router, node } = this.#options;
+    const mine = [...this.#options.connections.ofUser(userId)];
+    for (const connection of mine) connection.activeToldAtMs = connection.activeAtMs;
+    const connections = mine.map(({ id, device, sinceMs, activeAtMs }) => ({
       connectionId: id,
       ...(device !== undefined && { device }),
       sinceMs,
+      activeAtMs,
     }));
-    if (connections.length > 0) this.#dueAtMs.set(userId, performance.now() + REPEAT_MS);
-    else this.#dueAtMs.delete(userId);
-    void this.#router.askUser(userId, { type: "attach", node: this.#node, connections });
+    if (connections.length > 0) this.#repeats.said(userId);
+    else this.#repeats.forget(userId);
+    const answer = await router.askUser(userId, { type: "attach", node, connections });
+    if (!answer.ok) this.#repeats.within(userId, RETRY_MS);
   }
 }

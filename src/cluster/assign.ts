@@ -106,8 +106,8 @@ class Plan {
   /** Shards of leaving nodes, with room for `room` planned moves from here on. */
   spread(room: number, nodes: ReadonlyMap<string, Standing>): void {
     this.#room = room;
-    const leaving = ({ owner, settled }: ShardPlace) =>
-      settled && owner !== undefined && nodes.get(owner) === "leaving";
+    const leaving = ({ owner, settled, stuck }: ShardPlace) =>
+      settled && !stuck && owner !== undefined && nodes.get(owner) === "leaving";
     for (const shard of this.#numbers(leaving)) {
       if (this.#room <= 0) return;
       this.#room--;

@@ -2,8 +2,9 @@
 import type { Logger } from "pino";
 import type { ChannelCommand, SessionCommand } from "../../actors/commands.ts";
 import type { Trace } from "../../actors/ports.ts";
-import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import type { ChannelId, ConnectionId, UserId } from "../../protocol/ids.ts";
 import type { Answer } from "../../protocol/refusals.ts";
+import type { Presence } from "../../protocol/signals.ts";
 import type { Hearing } from "../ports.ts";
 import type { ClusterKeys } from "./keys.ts";
 import { certainlyNotDone, type RedisClient } from "./redis.ts";
@@ -17,9 +18,16 @@ export type Ask =
 /** What one node knows of a channel, for `hubbub channel`. `listeners`: on that node. */
 export type Found = { listeners: number; epoch?: number; seq?: number; mailbox?: number };
 
+/** From a session actor to the gateway of the receiving node; nobody answers, and nobody repeats it. */
+export type ToDevices =
+  | { type: "tell_user"; userId: UserId; event: "unread" | "notification"; payload: object }
+  | { type: "tell_viewers"; viewers: readonly UserId[]; presence: Presence }
+  | { type: "replace"; userId: UserId; connectionIds: readonly ConnectionId[] };
+
 /** Everything that nodes say to each other. */
 export type BusMessage =
   | Ask
+  | ToDevices
   | { type: "answer"; id: number; answer: Answer }
   /** Not here: carries nothing but the version of the table that says so. */
   | { type: "moved"; id: number; table: number }
@@ -28,6 +36,11 @@ export type BusMessage =
   /** The sender owns the shard no more (rule P3). `version`: of the row that says so. */
   | { type: "released"; shard: number; version: number }
   | { type: "drain" }
+  /** The person is out of the space: `confirmed` when that holds here (rule E1). */
+  | { type: "out_of_space"; id: number; spaceId: ChannelId; userId: UserId }
+  | { type: "confirmed"; id: number }
+  /** The leader has found this node without a lease (rule E4). */
+  | { type: "gone"; node: string }
   | { type: "where"; id: number; channelId: ChannelId }
   | { type: "found"; id: number; found: Found }
   /** To oneself (rule P4). */

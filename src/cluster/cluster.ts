@@ -1,18 +1,18 @@
 /** One node's part in the cluster: it joins, takes its share of the shards, finds everyone else's, and leaves in order. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock, Router } from "../../actors/ports.ts";
+import type { Clock, Devices, NodeNews, Router } from "../../actors/ports.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import { assert } from "../lib/assert.ts";
-import type { ChannelStatus, ClusterStatus, Hearing } from "../ports.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { agreeInRedis, type ClusterRecord, mustAgree } from "./cluster-record.ts";
-import { disconnect, type Ground, type GroundOptions, layGround, whenConnected } from "./ground.ts";
+import type { ChannelStatus, ClusterStatus } from "../ports.ts";
+import type { ClusterOptions, ClusterParts } from "./cluster-options.ts";
+import { agreeInRedis, mustAgree } from "./cluster-record.ts";
+import { disconnect, type Ground, layGround, whenConnected } from "./ground.ts";
 import { Leadership } from "./leader.ts";
 import { NodeLease } from "./lease.ts";
 import { Messaging } from "./messaging.ts";
-import { fromFields, type LiveNode, type NodeRecord, type NodeRole } from "./nodes.ts";
+import { fromFields, type LiveNode, type NodeRecord } from "./nodes.ts";
 import { untilAnswered } from "./redis.ts";
-import type { Lease, OpenShard } from "./shard-host.ts";
+import type { Lease } from "./shard-host.ts";
 import { Vitals } from "./vitals.ts";
 
 /** While draining: how often a node looks whether its shards are gone, and whether anyone is left to take them. */
@@ -23,33 +23,6 @@ const LAST_FLUSH_MS = 10_000;
 const RENEWED_WITHIN_MS = 3_000;
 /** A node that stops without having drained gives its shards this long. */
 const STOP_WITHIN_MS = 1_000;
-
-export type ClusterOptions = GroundOptions & {
-  /** Version of the protocol between client and server. */
-  protocol: number;
-  /** Where clients and Prometheus reach this node. */
-  url: string;
-  metricsUrl: string;
-  roles: readonly NodeRole[];
-  /** Of the software. */
-  version: string;
-  record: ClusterRecord;
-  /** Connections on this node that listen to the channel, for `hubbub channel`. */
-  listeners: (channelId: ChannelId) => number;
-  /** Another node asks this one to drain: do what SIGTERM does. */
-  onDrain: () => void;
-  /** These shards have another owner now: gateways ask for heads, and attach their people again (rules H1, E4). */
-  onShardsMoved: (shards: readonly number[]) => void;
-  metrics: Metrics;
-};
-
-/** What can be made only once the cluster's clock, lease and router exist. */
-export type ClusterParts = {
-  /** Never called on a node without the role `actors`. */
-  openShard: OpenShard;
-  /** Ways beside the inbox on which the node must hear itself (rule P4): the gateway's adapter. They may begin to hear later. */
-  hearings: readonly Hearing[];
-};
 
 export class Cluster {
   readonly #options: ClusterOptions;
@@ -67,7 +40,7 @@ export class Cluster {
 
   /** Connects, and waits for `start`. */
   constructor(options: ClusterOptions) {
-    const { metrics, listeners, onDrain, onShardsMoved } = options;
+    const { metrics, listeners, devices, outOfSpace, onDrain, onShardsMoved } = options;
     const ground = layGround(options);
     this.#options = options;
     this.#ground = ground;
@@ -76,18 +49,26 @@ export class Cluster {
       openShard: (shard, events) => this.#made().openShard(shard, events),
       onShardChange: () => this.#lease.renewSoon(),
       listeners,
+      devices,
+      hasLease: () => this.#lease.holds(),
+      outOfSpace,
       onDrain,
       metrics,
     });
-    const { shards, bus } = this.#messaging;
+    const { shards, bus, news } = this.#messaging;
     this.#vitals = new Vitals({ hosts: () => shards.hosts(), metrics });
     this.#lease = new NodeLease({
       ...ground,
       hearings: () => [bus, ...this.#made().hearings],
       record: () => this.#record(),
-      onHeld: () => this.#leadership.trySoon(),
+      onHeld: (again) => this.#held(again),
     });
-    this.#leadership = new Leadership({ ...ground, lease: this.#lease, metrics });
+    this.#leadership = new Leadership({
+      ...ground,
+      lease: this.#lease,
+      tellGone: (gone, nodes) => news.tellGone(gone, nodes),
+      metrics,
+    });
     ground.table.onChange(onShardsMoved);
   }
 
@@ -107,6 +88,16 @@ export class Cluster {
 
   get router(): Router {
     return this.#messaging.router;
+  }
+
+  /** The way of session actors to their people's connections, on whatever node. */
+  get devices(): Devices {
+    return this.#messaging.devices;
+  }
+
+  /** Who is out of a space, and which nodes are gone. */
+  get nodeNews(): NodeNews {
+    return this.#messaging.news;
   }
 
   /**
@@ -223,6 +214,13 @@ export class Cluster {
     }
     await this.#messaging.stop();
     await disconnect(this.#ground);
+  }
+
+  #held(again: boolean): void {
+    this.#leadership.trySoon();
+    if (!again) return;
+    this.#messaging.news.missed();
+    this.#options.onShardsMoved(Array.from({ length: this.#ground.table.shards }, (_, shard) => shard));
   }
 
   /** Does another node take shards? Unknown is yes: Redis is away, and the deadline decides. */

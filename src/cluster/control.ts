@@ -30,12 +30,24 @@ redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 return pulse(stood, '')`;
 
-/** KEYS node, nodes, left. ARGV incarnation, ttl. */
+/** KEYS node, left. ARGV incarnation, ttl. It stays listed until a leader has told everyone. */
 const LEAVE = `#!lua flags=allow-oom
 redis.call('DEL', KEYS[1])
-redis.call('SREM', KEYS[2], ARGV[1])
-redis.call('SET', KEYS[3], '1', 'PX', ARGV[2])
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
 return 1`;
+
+/** KEYS nodes. ARGV prefix of the nodes' keys. Answers those that are listed and have no lease. */
+const LAPSED = `#!lua flags=no-writes
+local found = {}
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if redis.call('EXISTS', ARGV[1] .. id) == 0 then found[#found + 1] = id end
+end
+return found`;
+
+/** KEYS node, nodes. ARGV incarnation. Answers 1 when the node had no lease, and was listed until now. */
+const UNLIST = `#!lua flags=allow-oom
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+return redis.call('SREM', KEYS[2], ARGV[1])`;
 
 /**
  * KEYS leader, placement. ARGV incarnation, ttl, the greatest leader's epoch that the candidate has seen.
@@ -110,8 +122,8 @@ export class Control {
 
   /** Gives the lease back for ever: this incarnation's shards are free. */
   async leave(incarnation: string): Promise<void> {
-    const { node, nodes, left } = this.#keys;
-    await this.#eval(LEAVE, [node(incarnation), nodes, left(incarnation)], [incarnation, LEFT_TTL_MS]);
+    const { node, left } = this.#keys;
+    await this.#eval(LEAVE, [node(incarnation), left(incarnation)], [incarnation, LEFT_TTL_MS]);
   }
 
   /** Those of the incarnations that stopped on purpose. */
@@ -162,6 +174,18 @@ export class Control {
     return found
       .map(([id, remainingMs, flat]) => ({ id, remainingMs, fields: fieldsOf(flat) }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Those that had a lease and have none now, until they are taken off the list. */
+  async lapsed(): Promise<string[]> {
+    const { nodes, nodePrefix } = this.#keys;
+    return (await this.#eval(LAPSED, [nodes], [nodePrefix])) as string[];
+  }
+
+  /** Takes a node that has no lease off the list. False: it has one again, or another leader was faster. */
+  async unlist(incarnation: string): Promise<boolean> {
+    const { node, nodes } = this.#keys;
+    return (await this.#eval(UNLIST, [node(incarnation), nodes], [incarnation])) === 1;
   }
 
   /** Writes the cluster's record where Redis lacks it, and answers what stands there. */

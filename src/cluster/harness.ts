@@ -2,155 +2,16 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { pino } from "pino";
 import type { ChannelCommand } from "../../actors/commands.ts";
-import type { ShardActors } from "../../actors/ports.ts";
-import type { ChannelId } from "../../protocol/ids.ts";
-import { type Answer, refused } from "../../protocol/refusals.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { assert } from "../lib/assert.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { Cluster, type ClusterOptions, type ClusterParts } from "./cluster.ts";
-import type { ClusterFacts, ClusterRecord } from "./cluster-record.ts";
+import { Cluster } from "./cluster.ts";
+import type { ClusterOptions, ClusterParts } from "./cluster-options.ts";
+import { FakeHost, World } from "./fake-host.ts";
 import type { RedisAddress } from "./redis.ts";
-import type { ShardHost, ShardHostEvents } from "./shard-host.ts";
 import { shardOf } from "./shard-of.ts";
 
 export const SHARDS = 32;
-
-/** One thing that happened to a shard, in the order of the one process that all nodes of a test share. */
-type Happening = {
-  shard: number;
-  node: string;
-  what: "claims" | "serves" | "stops" | "ended" | "fenced" | "hears";
-  text?: string;
-};
-
-/** What all fake hosts of a test share: the epochs as the log would keep them, and the story. */
-class World {
-  readonly story: Happening[] = [];
-  readonly facts: ClusterFacts[] = [];
-  readonly #epochs = new Map<number, number>();
-  readonly #reigning = new Map<number, FakeHost>();
-  /** A claim takes this long; Infinity: it never serves. */
-  claimMs = 1;
-  /** A release takes this long. */
-  releaseMs = 1;
-  /** Actors take this long to answer. */
-  answerMs = 0;
-
-  /** The barrier: fences whoever reigned. */
-  claim(host: FakeHost): number {
-    const epoch = (this.#epochs.get(host.shard) ?? 0) + 1;
-    this.#epochs.set(host.shard, epoch);
-    const before = this.#reigning.get(host.shard);
-    this.#reigning.set(host.shard, host);
-    before?.fence();
-    return epoch;
-  }
-
-  tell(happening: Happening): void {
-    this.story.push(happening);
-  }
-
-  /** What the shard's owners heard, in order. */
-  heard(shard: number): string[] {
-    return this.story.filter((one) => one.shard === shard && one.what === "hears").map((one) => one.text!);
-  }
-
-  record(): ClusterRecord {
-    return {
-      agree: async (facts) => {
-        if (this.facts.length === 0) this.facts.push(facts);
-        return this.facts[0]!;
-      },
-    };
-  }
-}
-
-/** A shard host without a log: claims, serves, and answers who it is. */
-export class FakeHost implements ShardHost {
-  readonly shard: number;
-  readonly node: string;
-  epoch = 0;
-  state: ShardHost["state"] = "claiming";
-  actors: ShardActors | undefined;
-  readonly #world: World;
-  readonly #events: ShardHostEvents;
-  #released: (() => void) | undefined;
-
-  constructor(world: World, node: string, shard: number, events: ShardHostEvents) {
-    this.#world = world;
-    this.node = node;
-    this.shard = shard;
-    this.#events = events;
-  }
-
-  start(): void {
-    this.epoch = this.#world.claim(this);
-    this.#tell("claims");
-    if (this.#world.claimMs === Number.POSITIVE_INFINITY) return;
-    setTimeout(() => {
-      if (this.state !== "claiming") return;
-      this.state = "serving";
-      this.actors = this.#makeActors();
-      this.#tell("serves");
-      this.#events.onServing(this);
-    }, this.#world.claimMs);
-  }
-
-  async release(): Promise<void> {
-    if (this.state === "ended") return;
-    this.state = "releasing";
-    this.actors = undefined;
-    this.#tell("stops");
-    await new Promise<void>((resolve) => {
-      this.#released = resolve;
-      setTimeout(resolve, this.#world.releaseMs).unref();
-    });
-    this.#end("released");
-  }
-
-  fence(): void {
-    this.#end("fenced");
-  }
-
-  backlog(): { events: number; ageMs: number } {
-    return { events: 1, ageMs: 5 };
-  }
-
-  #end(why: "released" | "fenced"): void {
-    if ((this.state as string) === "ended") return;
-    this.state = "ended";
-    this.#released?.();
-    this.actors = undefined;
-    this.#tell(why === "fenced" ? "fenced" : "ended");
-    this.#events.onEnded(this, why);
-  }
-
-  #tell(what: Happening["what"], text?: string): void {
-    this.#world.tell({ shard: this.shard, node: this.node, what, text });
-  }
-
-  #makeActors(): ShardActors {
-    const ask = (actor: string, command: { type: string; by?: string }, reply: (answer: Answer) => void) => {
-      if (this.state !== "serving") return reply(refused("moved"));
-      this.#tell("hears", command.by ?? command.type);
-      const answer = () => reply({ ok: true, actor, node: this.node, epoch: this.epoch } as Answer);
-      if (command.type === "leave") return; // never answers
-      if (this.#world.answerMs > 0) setTimeout(answer, this.#world.answerMs);
-      else answer();
-    };
-    return {
-      askChannel: ask,
-      askUser: ask,
-      heads: async (ids) => new Map(ids.map((id) => [id, [7, this.epoch]])),
-      flushed: () => {},
-      close: async () => {},
-      end: () => {},
-      census: () => ({ channels: 0, sessions: 0, mailboxDepth: 0 }),
-      channel: () => ({ seq: 7, mailbox: 1 }),
-      takeLoad: () => 0,
-    };
-  }
-}
 
 /** A TCP proxy before Redis: what stands between one node and it. */
 class Wire {
@@ -209,12 +70,18 @@ export type TestNode = {
   metrics: ClusterOptions["metrics"];
   moved: number[][];
   drains: number;
+  /** Who is said to be out of a space. */
+  outs: { spaceId: ChannelId; userId: UserId }[];
+  /** Whether its gateway can say that they are. */
+  confirms: boolean;
 };
 
 /** Makes nodes of one cluster, and ends them all. */
 export class Nodes {
   readonly world = new World();
   readonly all: TestNode[] = [];
+  /** What gateways were told by session actors, with the name of their node. */
+  readonly told: unknown[][] = [];
   readonly #redis: RedisAddress;
   readonly #prefix: string;
 
@@ -228,8 +95,17 @@ export class Nodes {
     const wire = this.#redis.kind === "standalone" ? new Wire(this.#redis.url) : undefined;
     const metrics = createMetrics({ defaults: false });
     const moved: number[][] = [];
+    const told = (...said: unknown[]) => void this.told.push([name, ...said]);
     const redis: RedisAddress = wire ? { kind: "standalone", url: await wire.open() } : this.#redis;
-    const node: TestNode = { wire, metrics, moved, drains: 0, cluster: undefined as unknown as Cluster };
+    const node: TestNode = {
+      wire,
+      metrics,
+      moved,
+      drains: 0,
+      outs: [],
+      confirms: true,
+      cluster: undefined as unknown as Cluster,
+    };
     node.cluster = new Cluster({
       redis,
       prefix: this.#prefix,
@@ -242,6 +118,11 @@ export class Nodes {
       version: "0.1.0",
       record: this.world.record(),
       listeners: () => 2,
+      devices: () => ({ tellUser: told, tellViewers: told, replace: told }),
+      outOfSpace: async (spaceId, userId) => {
+        node.outs.push({ spaceId, userId });
+        return node.confirms;
+      },
       onDrain: () => void node.drains++,
       onShardsMoved: (shards) => void moved.push([...shards]),
       metrics,

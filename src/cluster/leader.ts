@@ -23,6 +23,8 @@ export type LeadershipOptions = {
   continuity: Continuity;
   table: PlacementTable;
   reader: TableReader;
+  /** Tells these nodes that another has no lease any more (rule E4). */
+  tellGone: (gone: string, nodes: readonly string[]) => void;
   metrics: Pick<Metrics, "leader" | "shardMoves">;
   logger: Logger;
 };
@@ -137,7 +139,11 @@ export class Leadership {
   /** Looks at all nodes and shards and moves what must move. True: shards are on the move. */
   async #round(): Promise<boolean> {
     const { control, incarnation, lease, continuity, table, reader } = this.#options;
-    const [fields, stored] = await Promise.all([control.readNodes(), reader.read()]);
+    const [fields, lapsed, stored] = await Promise.all([
+      control.readNodes(),
+      control.lapsed(),
+      reader.read(),
+    ]);
     if (stored === undefined) throw new Error("the table could not be read");
     const live = fields.map(fromFields);
     if (!live.some((node) => node.id === incarnation)) {
@@ -146,6 +152,7 @@ export class Leadership {
       lease.renewSoon();
       return true;
     }
+    await this.#unlist(lapsed, live);
     const gone = await this.#gone(live);
     const { places, standings } = this.#surveyor.look(table, live, gone, performance.now());
     const moves = assign(places, standings, (shard) => table.owner(shard) !== undefined);
@@ -157,15 +164,19 @@ export class Leadership {
     return written || claiming;
   }
 
+  /** Who has lost its lease, by rule P0, is taken off the list, and everyone is told. */
+  async #unlist(lapsed: readonly string[], live: readonly LiveNode[]): Promise<void> {
+    const { control, continuity, tellGone } = this.#options;
+    if (continuity.unbrokenMs() < LEASE_TTL_MS) return;
+    const nodes = live.map(({ id }) => id);
+    for (const id of lapsed) if (await control.unlist(id)) tellGone(id, nodes);
+  }
+
   /** Owners in the table that are gone: left on purpose, or without a lease while Redis answered for one lease time. */
   async #gone(live: readonly LiveNode[]): Promise<Set<string>> {
     const { control, continuity, table } = this.#options;
     const alive = new Set(live.map((node) => node.id));
-    const missing = new Set<string>();
-    for (let shard = 0; shard < table.shards; shard++) {
-      const owner = table.owner(shard);
-      if (owner !== undefined && !alive.has(owner)) missing.add(owner);
-    }
+    const missing = new Set([...table.owners()].filter((owner) => !alive.has(owner)));
     if (missing.size === 0) return missing;
     const left = new Set(await control.leavers([...missing]));
     if (continuity.unbrokenMs() < LEASE_TTL_MS) return left;

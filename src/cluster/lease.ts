@@ -24,8 +24,8 @@ export type NodeLeaseOptions = {
   hearings: () => readonly Hearing[];
   /** What the node says of itself, taken at each renewal. */
   record: () => NodeRecord;
-  /** The lease holds: for the first time, or again after a lapse. */
-  onHeld: () => void;
+  /** The lease holds, in this very moment: for the first time, or `again` after a lapse. */
+  onHeld: (again: boolean) => void;
   logger: Logger;
 };
 
@@ -135,7 +135,7 @@ export class NodeLease implements Lease {
     if (held) return;
     const { incarnation, logger } = this.#options;
     logger.info({ incarnation }, first ? "lease: joined the cluster" : "lease: held again after a lapse");
-    this.#options.onHeld();
+    this.#options.onHeld(!first);
   }
 }
 

@@ -1,10 +1,13 @@
 /** Who speaks to whom within a node: the bus, the shards, and those who ask and answer over them. */
-import type { ChannelId } from "../../protocol/ids.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import type { LocalDevices } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { Bus, type BusMessage } from "./bus.ts";
+import { ClusterDevices } from "./devices.ts";
 import type { Ground } from "./ground.ts";
 import { HeadsDesk } from "./heads-desk.ts";
 import { Intake } from "./intake.ts";
+import { NewsDesk } from "./news-desk.ts";
 import { ClusterRouter } from "./router.ts";
 import type { OpenShard } from "./shard-host.ts";
 import { Shards } from "./shards.ts";
@@ -17,6 +20,12 @@ export type MessagingOptions = {
   onShardChange: () => void;
   /** Connections on this node that listen to the channel. */
   listeners: (channelId: ChannelId) => number;
+  /** The gateway of this node. */
+  devices: () => LocalDevices;
+  /** Of this node, now. */
+  hasLease: () => boolean;
+  /** See `ClusterOptions`. */
+  outOfSpace: (spaceId: ChannelId, userId: UserId) => Promise<boolean>;
   /** Another node asks this one to drain. */
   onDrain: () => void;
   metrics: Metrics;
@@ -29,13 +38,16 @@ export class Messaging {
   readonly heads: HeadsDesk;
   readonly router: ClusterRouter;
   readonly status: StatusDesk;
+  readonly devices: ClusterDevices;
+  readonly news: NewsDesk;
   readonly #onDrain: () => void;
 
-  constructor({ ground, openShard, onShardChange, listeners, onDrain, metrics }: MessagingOptions) {
+  constructor(options: MessagingOptions) {
+    const { ground, openShard, onShardChange, listeners, devices, hasLease, outOfSpace, metrics } = options;
     const { table, reader, incarnation, control, logger } = ground;
     const send = (to: string, message: BusMessage) => this.bus.send(to, message);
     const readTable = () => void reader.read();
-    this.#onDrain = onDrain;
+    this.#onDrain = options.onDrain;
     this.shards = new Shards({
       incarnation,
       table,
@@ -63,6 +75,8 @@ export class Messaging {
       logger,
     });
     this.status = new StatusDesk({ incarnation, control, table, shards, listeners, send });
+    this.devices = new ClusterDevices({ incarnation, local: devices, send });
+    this.news = new NewsDesk({ ...ground, hasLease, outOfSpace, send });
     this.bus = new Bus({
       ...ground,
       onMessage: (from, message) => this.#hear(from, message),
@@ -77,6 +91,7 @@ export class Messaging {
     this.router.stop();
     this.intake.stop();
     this.heads.stop();
+    this.news.stop();
     this.status.stop();
     await this.bus.stop();
   }
@@ -107,6 +122,20 @@ export class Messaging {
         break;
       case "found":
         this.status.answered(message.id, message.found);
+        break;
+      case "tell_user":
+      case "tell_viewers":
+      case "replace":
+        this.devices.heard(message);
+        break;
+      case "out_of_space":
+        void this.news.asked(from, message);
+        break;
+      case "confirmed":
+        this.news.confirmed(message.id);
+        break;
+      case "gone":
+        this.news.gone(message.node);
         break;
       case "drain":
         this.#onDrain();

@@ -61,6 +61,11 @@ export class PlacementTable {
     return this.#rows[shard]?.node;
   }
 
+  /** Every node that owns a shard. */
+  owners(): Set<string> {
+    return new Set(this.#rows.flatMap(({ node }) => node ?? []));
+  }
+
   /** Called after every newer version with the shards whose rows it changed. */
   onChange(listener: (changed: readonly number[]) => void): void {
     this.#listeners.push(listener);

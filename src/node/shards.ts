@@ -16,9 +16,9 @@ import { salvage } from "./salvage.ts";
 
 export type ShardParts = {
   config: Config;
-  cluster: Pick<Cluster, "router" | "lease">;
+  cluster: Pick<Cluster, "router" | "lease" | "devices" | "nodeNews">;
   clock: Clock;
-  store: Pick<Store, "facts" | "reigns" | "projector">;
+  store: Pick<Store, "facts" | "userFacts" | "reigns" | "projector">;
   broadcaster: Broadcaster;
   log: RedisLog;
   metrics: Metrics;
@@ -32,7 +32,10 @@ export function shardsOf(parts: ShardParts): OpenShard {
     reigns: store.reigns,
     projector: store.projector,
     lease: cluster.lease,
-    startActors: createStartActors(worldOf(parts), { idleMs: config.actorIdleMs }),
+    startActors: createStartActors(worldOf(parts), {
+      idleMs: config.actorIdleMs,
+      isSingle: config.connections === "one",
+    }),
     salvage: (_shard, records) => salvage(cluster.router, records),
     unflushed: new UnflushedBudget(config.unflushedBytes),
     replays: new Turnstile(),
@@ -46,8 +49,11 @@ export function shardsOf(parts: ShardParts): OpenShard {
 function worldOf({ cluster, clock, store, broadcaster, metrics, logger }: ShardParts): World {
   return {
     facts: store.facts,
+    people: store.userFacts,
     router: cluster.router,
     broadcaster,
+    devices: cluster.devices,
+    nodeNews: cluster.nodeNews,
     clock,
     meter: meterOf(metrics),
     timers,
