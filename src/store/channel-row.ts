@@ -13,6 +13,9 @@ import type { ChannelId, UserId } from "../../protocol/ids.ts";
 /** The end of a mute or ban without end, in a column: greater than every time, and exact in JavaScript. */
 const FOR_EVER_MS = Number.MAX_SAFE_INTEGER;
 
+/** UUIDs are compared as bytes: nil comes before everyone. */
+export const NOBODY = "00000000-0000-0000-0000-000000000000";
+
 export type ChannelColumns = {
   id: string;
   space_id: string | null;
@@ -21,6 +24,7 @@ export type ChannelColumns = {
   description: string | null;
   settings: unknown;
   archived: boolean;
+  slowed: NonNullable<Channel["slowed"]> | null;
   seq: number;
   epoch: number;
   member_count: number;
@@ -37,6 +41,7 @@ export const CHANNEL_COLUMNS = [
   "description",
   "settings",
   "archived",
+  "slowed",
   "seq",
   "epoch",
   "member_count",
@@ -57,6 +62,7 @@ export function toChannel(row: ChannelColumns): Channel {
   if (row.space_id !== null) channel.spaceId = row.space_id as ChannelId;
   if (row.name !== null) channel.name = row.name;
   if (row.description !== null) channel.description = row.description;
+  if (row.slowed !== null) channel.slowed = row.slowed;
   if (row.slug !== null) channel.slug = row.slug;
   if (row.language !== null) channel.language = row.language as NonNullable<Channel["language"]>;
   return channel;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { migratedDatabase } from "../../test/support/servers.ts";
-import { channelId, START_MS, TestLog } from "./projector/test-log.ts";
+import { channelId, START_MS, TestLog, userId } from "./projector/test-log.ts";
 import { openTestStore, project, type TestStore } from "./test-store.ts";
 
 const id = channelId(62);
@@ -19,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => store.close());
 
-const all = { limit: 5, upToSeq: 20 };
+const reader = userId(0);
+const all = { limit: 5, upToSeq: 20, reader };
 
 test.each([
   ["the newest", all, [16, 17, 18, 19, 20], true, false],
@@ -38,7 +39,7 @@ test.each([
   ["around the last", { ...all, aroundSeq: 20 }, [16, 17, 18, 19, 20], true, false],
   [
     "around, all of it",
-    { limit: 100, upToSeq: 20, aroundSeq: 9 },
+    { ...all, limit: 100, aroundSeq: 9 },
     [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20],
     false,
     false,
@@ -71,7 +72,7 @@ test("changes after a seq or a time, oldest change first, at most so many", asyn
     [id, sentAtMs(21)],
   );
   const changed = (since: { seq: number } | { atMs: number }, limit = 100) =>
-    store.history.changed(id, since, limit).then((messages) => messages.map(({ seq }) => seq));
+    store.history.changed(id, since, limit, reader).then((messages) => messages.map(({ seq }) => seq));
   expect(await changed({ seq: 17 })).toEqual([18, 19, 20, 4]);
   expect(await changed({ seq: 17 }, 2)).toEqual([18, 19]);
   expect(await changed({ atMs: sentAtMs(18) })).toEqual([19, 20, 4]);
@@ -90,11 +91,13 @@ test("a replica serves what it has reached; the primary serves the rest, and whe
   log.send(62, 0, "from the replica");
   await project(copy, log);
   const content = async (upToSeq: number) =>
-    (await own.history.page(id, { limit: 1, upToSeq })).messages[0]?.content;
+    (await own.history.page(id, { limit: 1, upToSeq, reader })).messages[0]?.content;
   expect(await content(3)).toBe("from the replica");
   expect(await content(4)).toBe("message 1");
   await Promise.all([own.close(), copy.close()]);
   const alone = openTestStore(store.databaseUrl, { replicaUrl: "postgres://nobody@127.0.0.1:1/none" });
-  expect((await alone.history.page(id, { limit: 1, upToSeq: 3 })).messages[0]?.content).toBe("message 0");
+  expect((await alone.history.page(id, { limit: 1, upToSeq: 3, reader })).messages[0]?.content).toBe(
+    "message 0",
+  );
   await alone.close();
 });

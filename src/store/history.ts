@@ -1,17 +1,16 @@
-/** Messages of the past: pages and changes. */
+/** What was said, and what became of it: pages, changes, versions, pins, reactions, receipts, threads. */
 import { sql } from "kysely";
-import type { History, PageQuery } from "../../gateway/ports.ts";
-import type { ChannelId } from "../../protocol/ids.ts";
-import type { Message } from "../../protocol/message.ts";
-import { MESSAGE_COLUMNS, toMessage } from "./message-row.ts";
+import type { History, MessageVersion, Receipt } from "../../gateway/ports.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import { PINS_MAX } from "../../protocol/message.ts";
+import { NOBODY } from "./channel-row.ts";
+import { readPage, selectSeen, toSeen } from "./page.ts";
 import type { Pool } from "./pools.ts";
-import { sqlBuilder } from "./tables.ts";
+import { IS_ACTIVE, sqlBuilder } from "./tables.ts";
 import { isAway } from "./trouble.ts";
 
-type Page = { messages: Message[]; hasOlder: boolean; hasNewer: boolean };
-
-/** Where a page is cut: messages below `seq`, and from it on, so many of each. */
-type Cut = { seq: number; below: number; from: number };
+/** Replies that are looked at for who has written in a thread: the first ones. Chosen: some milliseconds. */
+const REPLIES_LOOKED_AT_MAX = 10_000;
 
 /** `replica`: serves pages up to the position that it has reached; the primary serves the rest. */
 export function createHistory(primary: Pool, replica?: Pool): History {
@@ -21,13 +20,41 @@ export function createHistory(primary: Pool, replica?: Pool): History {
         return readPage(replica, channelId, query);
       return readPage(primary, channelId, query);
     },
-    async changed(channelId, since, limit) {
+    async changed(channelId, since, limit, reader) {
       const [name, compiled] =
         "seq" in since
-          ? (["changed_since_seq", changedAfter(channelId, since.seq, limit)] as const)
-          : (["changed_since_ms", changedSince(channelId, since.atMs, limit)] as const);
+          ? (["changed_since_seq", changedAfter(channelId, since.seq, limit, reader)] as const)
+          : (["changed_since_ms", changedSince(channelId, since.atMs, limit, reader)] as const);
       const rows = await primary.select(name, compiled);
-      return rows.map(toMessage);
+      return rows.map(toSeen);
+    },
+    async versions(channelId, seq) {
+      const rows = await primary.select("versions", versionsOf(channelId, seq));
+      return rows.map(
+        (row): MessageVersion => ({ content: row.content, by: row.by_user as UserId, atMs: row.at_ms }),
+      );
+    },
+    async pins(channelId, reader) {
+      const rows = await primary.select("pins", pinsOf(channelId, reader));
+      return rows.map(toSeen);
+    },
+    async reactors(channelId, seq, limit) {
+      const rows = await primary.select("reactors", reactorsOf(channelId, seq, limit));
+      return rows.map((row) => ({ userId: row.user_id as UserId, emoji: row.emoji }));
+    },
+    async receipts(channelId, seq, page) {
+      const rows = await primary.select("receipts", receiptsOf(channelId, seq, page));
+      return rows.map(
+        (row): Receipt => ({ userId: row.user_id as UserId, delivered: true, read: row.read_seq >= seq }),
+      );
+    },
+    async thread(channelId, seq, reader, limit) {
+      const [row] = await primary.select("thread", threadOf(channelId, seq, reader, limit));
+      return {
+        participants: (row?.participants ?? []) as UserId[],
+        following: row?.following ?? false,
+        readCount: row?.read_count ?? 0,
+      };
     },
   };
 }
@@ -46,99 +73,104 @@ async function hasReached(replica: Pool, channelId: ChannelId, seq: number): Pro
   }
 }
 
-async function readPage(pool: Pool, channelId: ChannelId, query: PageQuery): Promise<Page> {
-  const { limit, upToSeq } = query;
-  const cut = await cutOf(pool, channelId, query);
-  const rows = await pool.select("page", around(channelId, cut, upToSeq));
-  const older = rows.filter((row) => row.seq < cut.seq);
-  const newer = rows.filter((row) => row.seq >= cut.seq);
-  const wanted = share(query, limit, older.length, newer.length);
-  const page = [...older.slice(older.length - wanted.older), ...newer.slice(0, wanted.newer)];
-  return {
-    messages: page.map(toMessage),
-    hasOlder: older.length > wanted.older,
-    hasNewer: newer.length > wanted.newer,
-  };
-}
-
-/** One more than wanted tells that there is more; one on the other side, that there is something. */
-async function cutOf(pool: Pool, channelId: ChannelId, query: PageQuery): Promise<Cut> {
-  const { limit, upToSeq } = query;
-  const seq = await pivot(pool, channelId, query);
-  if (query.afterSeq !== undefined) return { seq, below: 1, from: limit + 1 };
-  if (isAround(query)) return { seq, below: limit + 1, from: limit + 1 };
-  return { seq: Math.min(seq, upToSeq + 1), below: limit + 1, from: 1 };
-}
-
-/** The first seq on the newer side of the cut. */
-async function pivot(pool: Pool, channelId: ChannelId, query: PageQuery): Promise<number> {
-  if (query.afterSeq !== undefined) return query.afterSeq + 1;
-  if (query.beforeSeq !== undefined) return query.beforeSeq;
-  if (query.aroundSeq !== undefined) return query.aroundSeq;
-  if (query.aroundMs === undefined) return query.upToSeq + 1;
-  // The first message at that time or later follows the last one before it.
-  const before = sqlBuilder.selectNoFrom(
-    sql<number>`message_seq_at(${channelId}, ${query.aroundMs - 1})`.as("seq"),
-  );
-  const [row] = await pool.select("seq_at", before.compile());
-  return row!.seq + 1;
-}
-
-function isAround(query: PageQuery): boolean {
-  return query.aroundSeq !== undefined || query.aroundMs !== undefined;
-}
-
-/** How many of each side make the page: half and half around a point, and what one side lacks the other gives. */
-function share(
-  query: PageQuery,
-  limit: number,
-  older: number,
-  newer: number,
-): { older: number; newer: number } {
-  if (query.afterSeq !== undefined) return { older: 0, newer: Math.min(newer, limit) };
-  if (!isAround(query)) return { older: Math.min(older, limit), newer: 0 };
-  const half = Math.floor(limit / 2);
-  const olderWanted = Math.min(older, Math.max(half, limit - newer));
-  return { older: olderWanted, newer: Math.min(newer, limit - olderWanted) };
-}
-
-function selectMessages(channelId: ChannelId) {
-  return sqlBuilder.selectFrom("messages").select(MESSAGE_COLUMNS).where("channel_id", "=", channelId);
-}
-
-function around(channelId: ChannelId, cut: Cut, upToSeq: number) {
-  const older = selectMessages(channelId)
-    .where("seq", "<", cut.seq)
-    .where("seq", "<=", upToSeq)
-    .orderBy("seq", "desc")
-    .limit(cut.below);
-  const newer = selectMessages(channelId)
-    .where("seq", ">=", cut.seq)
-    .where("seq", "<=", upToSeq)
-    .orderBy("seq")
-    .limit(cut.from);
-  return sqlBuilder
-    .selectFrom(older.as("older"))
-    .select(MESSAGE_COLUMNS)
-    .unionAll(sqlBuilder.selectFrom(newer.as("newer")).select(MESSAGE_COLUMNS))
-    .orderBy("seq")
-    .compile();
-}
-
-function changedAfter(channelId: ChannelId, seq: number, limit: number) {
-  return selectMessages(channelId)
-    .where("updated_seq", ">", seq)
-    .orderBy("updated_seq")
+function changedAfter(channelId: ChannelId, seq: number, limit: number, reader: UserId) {
+  return selectSeen(channelId, reader)
+    .where("m.updated_seq", ">", seq)
+    .orderBy("m.updated_seq")
     .limit(limit)
     .compile();
 }
 
 /** What changed after a time has a position above the last message of that time; the time itself sorts out the rest. */
-function changedSince(channelId: ChannelId, atMs: number, limit: number) {
-  return selectMessages(channelId)
-    .where("updated_seq", ">", sql<number>`message_seq_at(${channelId}, ${atMs})`)
-    .where("updated_at_ms", ">", atMs)
-    .orderBy("updated_seq")
+function changedSince(channelId: ChannelId, atMs: number, limit: number, reader: UserId) {
+  return selectSeen(channelId, reader)
+    .where("m.updated_seq", ">", sql<number>`message_seq_at(${channelId}, ${atMs})`)
+    .where("m.updated_at_ms", ">", atMs)
+    .orderBy("m.updated_seq")
     .limit(limit)
+    .compile();
+}
+
+/** A message that nobody has changed is its only version. */
+function versionsOf(channelId: ChannelId, seq: number) {
+  const kept = sqlBuilder
+    .selectFrom("message_edits as e")
+    .where("e.channel_id", "=", channelId)
+    .where("e.seq", "=", seq);
+  const present = sqlBuilder
+    .selectFrom("messages as m")
+    .select(["m.content", "m.author_id as by_user", "m.at_ms", "m.seq as version_seq"])
+    .where("m.channel_id", "=", channelId)
+    .where("m.seq", "=", seq)
+    .where("m.deleted_at_ms", "is", null)
+    .where(({ not, exists }) => not(exists(kept.select("e.seq"))));
+  return kept
+    .select(["e.content", "e.by_user", "e.at_ms", "e.version_seq"])
+    .unionAll(present)
+    .orderBy("version_seq")
+    .compile();
+}
+
+function pinsOf(channelId: ChannelId, reader: UserId) {
+  return selectSeen(channelId, reader)
+    .where("m.pinned_seq", "is not", null)
+    .orderBy("m.pinned_seq", "desc")
+    .limit(PINS_MAX)
+    .compile();
+}
+
+function reactorsOf(channelId: ChannelId, seq: number, limit: number) {
+  return sqlBuilder
+    .selectFrom("reactions")
+    .select(["user_id", "emoji"])
+    .where("channel_id", "=", channelId)
+    .where("seq", "=", seq)
+    .orderBy("reacted_seq")
+    .limit(limit)
+    .compile();
+}
+
+/** Who has read a message has received it. */
+function receiptsOf(
+  channelId: ChannelId,
+  seq: number,
+  { afterUserId, limit }: { afterUserId?: UserId; limit: number },
+) {
+  return sqlBuilder
+    .selectFrom("channel_members")
+    .select(["user_id", "read_seq"])
+    .where("channel_id", "=", channelId)
+    .where(IS_ACTIVE)
+    .where("user_id", ">", afterUserId ?? NOBODY)
+    .where(({ eb, fn }) => eb(fn<number>("greatest", ["delivered_seq", "read_seq"]), ">=", seq))
+    .orderBy("user_id")
+    .limit(limit)
+    .compile();
+}
+
+function threadOf(channelId: ChannelId, seq: number, reader: UserId, limit: number) {
+  const first = sqlBuilder
+    .selectFrom("messages")
+    .select(["author_id", "seq"])
+    .where("channel_id", "=", channelId)
+    .where("thread_seq", "=", seq)
+    .orderBy("seq")
+    .limit(REPLIES_LOOKED_AT_MAX);
+  const writers = sqlBuilder
+    .selectFrom(first.as("first"))
+    .select(["author_id", sql<number>`min(seq)`.as("since")])
+    .groupBy("author_id")
+    .orderBy("since")
+    .limit(limit);
+  const follow = sqlBuilder
+    .selectFrom("thread_follows as f")
+    .where("f.channel_id", "=", channelId)
+    .where("f.seq", "=", seq)
+    .where("f.user_id", "=", reader);
+  return sqlBuilder
+    .selectFrom(writers.as("w"))
+    .select(sql<string[] | null>`array_agg(w.author_id order by w.since)`.as("participants"))
+    .select(follow.select("f.following").as("following"))
+    .select(follow.select("f.read_count").as("read_count"))
     .compile();
 }

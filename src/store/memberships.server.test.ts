@@ -38,8 +38,9 @@ test("a person's channels with what is unread and who mentioned them, by space a
   };
   log.happen(72, 0, { type: "channel:updated", channel: topic });
   log.send(72, 0);
+  log.join(70, 5);
   log.join(72, 5);
-  log.send(72, 0, "hey", userId(5));
+  log.send(72, 0, "hey", { mentioned: userId(5) });
   log.send(72, 0, "hey you two");
   const everyone = log.records.at(-1)!.record as { event: { message: { mentions: unknown[] } } };
   everyone.event.message.mentions = [{ kind: "everyone" }, { kind: "here" }];
@@ -59,7 +60,70 @@ test("a person's channels with what is unread and who mentioned them, by space a
   expect(await ofUser(userId(5), { kind: "group" })).toEqual([own]);
   expect((await ofUser(userId(0), { kind: "space" })).map(({ channel }) => channel.id)).toEqual([space]);
   expect((await ofUser(userId(0))).map(({ channel }) => channel.kind)).not.toContain("space");
-  expect((await listed(space)).map(({ name }) => name)).toEqual(["talk"]);
+  expect((await listed(space, userId(5))).map(({ name }) => name)).toEqual(["talk"]);
+
+  const put = (n: number, status: "active" | "removed", bannedUntilMs?: number | null) =>
+    log.happen(n, 0, {
+      type: "member:updated",
+      member: { userId: userId(5), role: "member", status, joinedAtMs: START_MS, bannedUntilMs },
+      memberCount: 1,
+    });
+  // Banned from the topic: it is listed to them no more, until the ban has ended.
+  put(72, "removed", null);
+  await project(store, log);
+  expect(await listed(space, userId(5))).toEqual([]);
+  expect((await listed(space, userId(0))).map(({ name }) => name)).toEqual(["talk"]);
+  put(72, "removed", START_MS);
+  await project(store, log);
+  expect((await listed(space, userId(5))).map(({ name }) => name)).toEqual(["talk"]);
+  // Banned from the space, and still in the topic: in none of its channels.
+  put(72, "active");
+  put(70, "removed", null);
+  await project(store, log);
+  expect(await ofUser(userId(5))).toEqual([own]);
+  expect(await ofUser(userId(5), { spaceId: space })).toEqual([]);
+});
+
+test("a dm names the other of the two, and each channel what its member wants to be told", async () => {
+  const log = new TestLog();
+  log.create(80, 8);
+  log.join(80, 9);
+  const { event } = log.records[0]!.record as { event: { channel: { kind: string } } };
+  event.channel.kind = "dm";
+  log.create(82, 8);
+  await project(store, log);
+  const other = await store.accounts.create({
+    id: userId(9),
+    username: "other",
+    displayName: "O",
+    passwordHash: "h",
+  });
+  await store.people.setNotify(userId(8), channelId(82), "mentions");
+  const before = await store.statements("read");
+  const [dm, group] = await store.memberships.ofUser(userId(8));
+  expect((await store.statements("read")) - before).toBe(1);
+  expect(dm).toMatchObject({ notify: "all", peer: other });
+  expect(group).toMatchObject({ notify: "mentions" });
+  expect(group).not.toHaveProperty("peer");
+  expect((await store.memberships.ofUser(userId(9)))[0]).not.toHaveProperty("peer");
+});
+
+test("row C13: a channel in which nothing happened for so many days is listed as archived, before anyone comes by", async () => {
+  let nowMs = START_MS;
+  const own = openTestStore(store.databaseUrl, { nowMs: () => nowMs });
+  const log = new TestLog();
+  log.create(84, 7);
+  const { event } = log.records[0]!.record as { event: { channel: { settings: object } } };
+  event.channel.settings = { autoArchiveDays: 30 };
+  log.send(84, 7);
+  await project(own, log);
+  const archived = async () => (await own.memberships.ofUser(userId(7)))[0]?.channel.archived;
+  const dueMs = START_MS + 3 * 7 + 30 * 86_400_000;
+  nowMs = dueMs - 1;
+  expect(await archived()).toBe(false);
+  nowMs = dueMs;
+  expect(await archived()).toBe(true);
+  await own.close();
 });
 
 test("members are paged by id, without those who left", async () => {

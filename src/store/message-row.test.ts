@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { messageId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
-import { fromMessage, toMessage } from "./message-row.ts";
+import { fromMessage, type MessageRow, type QuoteGone, toMessage } from "./message-row.ts";
 import { channelId, clientId, START_MS, userId } from "./projector/test-log.ts";
 
 const plain: Message = {
@@ -42,23 +42,47 @@ const full: Message = {
   metadata: { mood: "good", n: 1, ok: true, none: null },
 };
 
+const rowOf = (message: Message, quoteGone = false): MessageRow & QuoteGone => ({
+  ...fromMessage(message),
+  reactions: null,
+  quote_gone: quoteGone,
+});
+
 test("a message comes back from its row as it was", () => {
-  for (const message of [plain, full]) expect(toMessage(fromMessage(message))).toEqual(message);
+  for (const message of [plain, full]) expect(toMessage(rowOf(message))).toEqual(message);
 });
 
 test("a deleted message is a stub: nothing of what was said comes back, whatever the row still holds", () => {
-  const row = fromMessage({ ...full, deletedAtMs: START_MS + 9 });
-  const { threadId, replyCount, lastReplyAtMs, pinned, editedAtMs } = full;
+  const reactions = [{ emoji: "👍", count: 1, recent: [userId(1)], since: 9 }];
+  const row = { ...rowOf({ ...full, deletedAtMs: START_MS + 9 }), reactions };
+  const { replyTo, threadId, replyCount, lastReplyAtMs, editedAtMs } = full;
   expect(toMessage(row)).toEqual({
     ...plain,
     type: "code",
     content: "",
     html: "",
+    replyTo: { ...replyTo, excerpt: "" },
     threadId,
     replyCount,
     lastReplyAtMs,
-    pinned,
     editedAtMs,
     deletedAtMs: START_MS + 9,
   });
+});
+
+test("whoever reads finds their own reactions marked, and nobody else's", () => {
+  const reactions = [
+    { emoji: "👍", count: 2, recent: [userId(1), userId(2)], since: 9 },
+    { emoji: "🎉", count: 1, recent: [userId(2)], since: 12 },
+  ];
+  const row = { ...rowOf(plain), reactions };
+  const [liked, cheered] = reactions.map(({ since, ...reaction }) => reaction);
+  expect(toMessage(row).reactions).toEqual([liked, cheered]);
+  expect(toMessage(row, ["🎉"]).reactions).toEqual([liked, { ...cheered, me: true }]);
+});
+
+test("row C6: what is quoted of a message that is gone does not come back", () => {
+  const replyTo = { ...full.replyTo, excerpt: "" };
+  expect(toMessage(rowOf(full, true))).toEqual({ ...full, replyTo });
+  expect(toMessage(rowOf(plain, true))).toEqual(plain);
 });

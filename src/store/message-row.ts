@@ -3,6 +3,9 @@ import type { ChannelId, ClientId, UserId } from "../../protocol/ids.ts";
 import { messageId, parseMessageId } from "../../protocol/ids.ts";
 import type { Message, MessageType } from "../../protocol/message.ts";
 
+/** How one emoji stands on a message. `since`: the seq with which it appeared, and the order of the list. */
+export type ReactionColumn = { emoji: string; count: number; recent: UserId[]; since: number };
+
 /** The columns that a `Message` needs. Absent things are null, empty lists and bags as well. */
 export type MessageRow = {
   channel_id: string;
@@ -23,12 +26,24 @@ export type MessageRow = {
   reply_count: number;
   last_reply_at_ms: number | null;
   pinned: boolean;
+  reactions: ReactionColumn[] | null;
   edited_at_ms: number | null;
   deleted_at_ms: number | null;
   at_ms: number;
   encryption: NonNullable<Message["encryption"]> | null;
   metadata: Message["metadata"] | null;
 };
+
+/**
+ * For `select` beside the columns: is what the message `m` quotes deleted? One look-up by primary key, for those that quote; a
+ * reply and what it quotes are of one channel.
+ */
+export const QUOTE_GONE = `case when m.reply_to is not null then (
+  select q.deleted_at_ms is not null from messages q
+  where q.channel_id = m.channel_id and q.seq = split_part(m.reply_to ->> 'id', '.', 2)::bigint) end`;
+
+/** What reading brings with it. */
+export type QuoteGone = { quote_gone: boolean | null };
 
 /** For `select`. */
 export const MESSAGE_COLUMNS = [
@@ -50,6 +65,7 @@ export const MESSAGE_COLUMNS = [
   "reply_count",
   "last_reply_at_ms",
   "pinned",
+  "reactions",
   "edited_at_ms",
   "deleted_at_ms",
   "at_ms",
@@ -57,8 +73,11 @@ export const MESSAGE_COLUMNS = [
   "metadata",
 ] as const satisfies readonly (keyof MessageRow)[];
 
-/** A deleted message is a stub: who, where and when, and nothing of what was said. */
-export function toMessage(row: MessageRow): Message {
+/**
+ * `mine`: emojis of whoever reads, which are marked `me`. A deleted message is a stub, the same that the fold leaves: who,
+ * where and when, and nothing of what was said. Nor does anything say what is quoted of a deleted one (row C6).
+ */
+export function toMessage(row: MessageRow & QuoteGone, mine: readonly string[] | null = null): Message {
   const channelId = row.channel_id as ChannelId;
   const deleted = row.deleted_at_ms !== null;
   const message: Message = {
@@ -74,12 +93,14 @@ export function toMessage(row: MessageRow): Message {
     mentions: (deleted ? null : row.mentions) ?? [],
     attachments: (deleted ? null : row.attachments) ?? [],
     replyCount: row.reply_count,
-    reactions: [],
-    pinned: row.pinned,
+    reactions: (deleted ? null : row.reactions)?.map((reaction) => toReaction(reaction, mine)) ?? [],
+    pinned: row.pinned && !deleted,
     atMs: row.at_ms,
     metadata: (deleted ? null : row.metadata) ?? {},
   };
   if (row.thread_seq !== null) message.threadId = messageId(channelId, row.thread_seq);
+  if (row.reply_to !== null)
+    message.replyTo = deleted || row.quote_gone ? { ...row.reply_to, excerpt: "" } : row.reply_to;
   if (row.last_reply_at_ms !== null) message.lastReplyAtMs = row.last_reply_at_ms;
   if (row.edited_at_ms !== null) message.editedAtMs = row.edited_at_ms;
   if (row.deleted_at_ms !== null) message.deletedAtMs = row.deleted_at_ms;
@@ -91,11 +112,15 @@ function addContents(message: Message, row: MessageRow): void {
   if (row.language !== null) message.language = row.language;
   if (row.filename !== null) message.filename = row.filename;
   if (row.preview !== null) message.preview = row.preview;
-  if (row.reply_to !== null) message.replyTo = row.reply_to;
   if (row.encryption !== null) message.encryption = row.encryption;
 }
 
-export function fromMessage(message: Message): MessageRow {
+function toReaction({ emoji, count, recent }: ReactionColumn, mine: readonly string[] | null) {
+  return { emoji, count, recent, ...(mine?.includes(emoji) && { me: true }) };
+}
+
+/** Its reactions apart: when each appeared, the message does not say. */
+export function fromMessage(message: Message): Omit<MessageRow, "reactions"> {
   return {
     channel_id: message.channelId,
     seq: message.seq,

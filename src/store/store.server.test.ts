@@ -41,7 +41,7 @@ test("Postgres away is StoreAway with its cause, at once, and over when it is ba
       own.facts.channel(channelId(0)),
       own.reigns.claim(0, 0),
       own.memberships.ofUser(userId(0)),
-      own.history.page(channelId(0), { limit: 1, upToSeq: 1 }),
+      own.history.page(channelId(0), { limit: 1, upToSeq: 1, reader: userId(0) }),
       own.accounts.byLogin("ada"),
       own.secret(),
     ]);

@@ -1,18 +1,22 @@
 /** Everything of Postgres that a running node needs, over three pools. `migrate` has run before. */
 import type { Logger } from "pino";
-import type { ChannelFacts } from "../../actors/ports.ts";
-import type { Accounts, History, Memberships } from "../../gateway/ports.ts";
+import type { ChannelFacts, UserFacts } from "../../actors/ports.ts";
+import type { Accounts, History, Memberships, People } from "../../gateway/ports.ts";
 import type { Reigns } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createAccounts } from "./accounts.ts";
+import { type Audit, createAudit } from "./audit.ts";
 import { type ClusterRecord, clusterSecret, createClusterRecord } from "./cluster-record.ts";
 import { createFacts } from "./facts.ts";
 import { createHistory } from "./history.ts";
 import { createMemberships } from "./memberships.ts";
+import { createPeople } from "./people.ts";
 import { openPool, type Statement } from "./pools.ts";
 import { createProjector, type StoppableProjector } from "./projector/projector.ts";
 import { createReigns } from "./reigns.ts";
+import { createSearch, type StoreSearch } from "./search.ts";
 import { isAway } from "./trouble.ts";
+import { createUserFacts } from "./user-facts.ts";
 
 /** Connections at most, per node. The projector uses one; claims of a take-over and registrations share the rest. Chosen. */
 const WRITE_CONNECTIONS_MAX = 5;
@@ -31,10 +35,15 @@ export type StoreOptions = {
 
 export type Store = {
   facts: ChannelFacts;
+  userFacts: UserFacts;
   reigns: Reigns;
   accounts: Accounts;
   history: History;
   memberships: Memberships;
+  people: People;
+  search: StoreSearch;
+  /** Recounts what the tables say in numbers (row C12). */
+  audit: Audit;
   clusterRecord: ClusterRecord;
   /** Runs from its first source on. */
   projector: StoppableProjector;
@@ -63,10 +72,14 @@ export function openStore(options: StoreOptions): Store {
   const projector = createProjector({ pool: write, metrics, log, nowMs });
   return {
     facts: createFacts(read),
+    userFacts: createUserFacts({ read, write }),
     reigns: createReigns(write),
     accounts: createAccounts({ read, write }, nowMs),
     history: createHistory(read, replica),
-    memberships: createMemberships(read),
+    memberships: createMemberships(read, nowMs),
+    people: createPeople({ read, write }, nowMs),
+    search: createSearch({ read, write, replica }),
+    audit: createAudit(read),
     clusterRecord: createClusterRecord(write, nowMs),
     projector,
     async ping() {

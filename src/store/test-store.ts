@@ -4,8 +4,9 @@ import pg from "pg";
 import { pino } from "pino";
 import { assert } from "../lib/assert.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
-import { type TestLog, TestSource } from "./projector/test-log.ts";
-import { openStore, type Store } from "./store.ts";
+import type { TestLog } from "./projector/test-log.ts";
+import { TestSource } from "./projector/test-source.ts";
+import { openStore, type Store, type StoreOptions } from "./store.ts";
 
 const SETTLED_WITHIN_MS = 25_000;
 
@@ -22,7 +23,10 @@ export type TestStore = Store & {
   statements(pool: "read" | "write" | "replica"): Promise<number>;
 };
 
-export function openTestStore(databaseUrl: string, options: { replicaUrl?: string } = {}): TestStore {
+export function openTestStore(
+  databaseUrl: string,
+  options: Pick<StoreOptions, "replicaUrl" | "nowMs"> = {},
+): TestStore {
   const metrics = createMetrics({ defaults: false });
   const said: Record<string, unknown>[] = [];
   const log = pino({ level: "warn" }, { write: (line: string) => void said.push(JSON.parse(line)) });
@@ -47,18 +51,28 @@ export function openTestStore(databaseUrl: string, options: { replicaUrl?: strin
   };
 }
 
-/** All rows that the projector keeps, without what says when it ran. */
-export async function dump(store: TestStore): Promise<Record<string, unknown[]>> {
-  const tables = {
-    channels: "id",
-    channel_members: "channel_id, user_id",
-    messages: "channel_id, seq",
-    mentions: "channel_id, user_id, seq",
-  };
+/** What the projector writes, and the order of its rows. */
+const PROJECTED = {
+  channels: "id",
+  channel_members: "channel_id, user_id",
+  messages: "channel_id, seq",
+  message_edits: "channel_id, seq, version_seq",
+  reactions: "channel_id, seq, user_id, emoji",
+  mentions: "channel_id, user_id, seq",
+  thread_follows: "channel_id, seq, user_id",
+};
+
+/** All rows that the projector keeps. */
+export async function dump(store: TestStore): Promise<Record<keyof typeof PROJECTED, unknown[]>> {
   const rows: Record<string, unknown[]> = {};
-  for (const [table, order] of Object.entries(tables))
+  for (const [table, order] of Object.entries(PROJECTED))
     rows[table] = await store.sql(`select * from ${table} order by ${order}`);
-  return rows;
+  return rows as Record<keyof typeof PROJECTED, unknown[]>;
+}
+
+/** As if nothing had ever been projected. */
+export async function clear(store: TestStore): Promise<void> {
+  await store.sql(`truncate ${Object.keys(PROJECTED).join(", ")}, shards, dead_events`);
 }
 
 /** Projects the log, each shard in a reign of its own; resolves with the sources when all of it is in Postgres. */

@@ -2,11 +2,14 @@
 import { fromEnd } from "../channel-row.ts";
 import type {
   ChannelChange,
+  FollowChange,
   MemberChange,
   MentionInsert,
+  MessageChange,
   MessageInsert,
-  ThreadChange,
-} from "./fold-batch.ts";
+  Reacted,
+  VersionInsert,
+} from "./rows.ts";
 
 /** A column: its name and type in the statement, and where its value comes from. */
 export type Column<R> = readonly [
@@ -34,6 +37,7 @@ export const CHANNELS: readonly Column<ChannelChange>[] = [
   ["description", "text", (row) => row.channel?.description],
   ["settings", "jsonb", (row) => json(row.channel?.settings)],
   ["archived", "boolean", (row) => row.channel?.archived],
+  ["slowed", "jsonb", (row) => json(row.channel?.slowed)],
   ["slug", "text", (row) => row.channel?.slug],
   ["language", "text", (row) => row.channel?.language],
   ["created_at_ms", "bigint", (row) => row.createdAtMs],
@@ -86,6 +90,8 @@ export const MESSAGES: readonly Column<MessageInsert>[] = [
   ["reply_count", "integer", (row) => row.reply_count],
   ["last_reply_at_ms", "bigint", (row) => row.last_reply_at_ms],
   ["pinned", "boolean", (row) => row.pinned],
+  ["pinned_seq", "bigint", (row) => row.pinned_seq],
+  ["reactions", "jsonb", (row) => json(row.reactions)],
   ["edited_at_ms", "bigint", (row) => row.edited_at_ms],
   ["deleted_at_ms", "bigint", (row) => row.deleted_at_ms],
   ["at_ms", "bigint", (row) => row.at_ms],
@@ -95,13 +101,42 @@ export const MESSAGES: readonly Column<MessageInsert>[] = [
   ["updated_at_ms", "bigint", (row) => row.updated_at_ms],
 ];
 
-export const THREADS: readonly Column<ThreadChange>[] = [
+export const CHANGES: readonly Column<MessageChange>[] = [
   ["shard", "integer", (row) => row.shard],
   ["channel_id", "uuid", (row) => row.channelId],
   ["seq", "bigint", (row) => row.seq],
+  ["updated_seq", "bigint", (row) => row.updatedSeq],
+  ["updated_at_ms", "bigint", (row) => row.updatedAtMs],
+  ["content", "text", (row) => row.content],
+  ["html", "text", (row) => row.html],
+  ["edited_at_ms", "bigint", (row) => row.editedAtMs],
+  ["preview", "jsonb", (row) => json(row.preview)],
+  ["attachments", "jsonb", (row) => json(row.attachments)],
+  ["pinned_seq", "bigint", (row) => row.pinnedSeq],
+  ["deleted_at_ms", "bigint", (row) => row.deletedAtMs],
+  ["reactions", "jsonb", (row) => json(row.reactions && [...row.reactions.values()])],
   ["reply_count", "integer", (row) => row.replyCount],
   ["last_reply_at_ms", "bigint", (row) => row.lastReplyAtMs],
-  ["updated_seq", "bigint", (row) => row.updatedSeq],
+];
+
+export const VERSIONS: readonly Column<VersionInsert>[] = [
+  ["shard", "integer", (row) => row.shard],
+  ["channel_id", "uuid", (row) => row.channelId],
+  ["seq", "bigint", (row) => row.seq],
+  ["version_seq", "bigint", (row) => row.versionSeq],
+  ["by_user", "uuid", (row) => row.byUser],
+  ["at_ms", "bigint", (row) => row.atMs],
+  ["content", "text", (row) => row.content],
+];
+
+export const REACTIONS: readonly Column<Reacted>[] = [
+  ["shard", "integer", (row) => row.shard],
+  ["channel_id", "uuid", (row) => row.channelId],
+  ["seq", "bigint", (row) => row.seq],
+  ["user_id", "uuid", (row) => row.userId],
+  ["emoji", "text", (row) => row.emoji],
+  ["reacted_seq", "bigint", (row) => row.reactedSeq],
+  ["is_there", "boolean", (row) => row.isThere],
 ];
 
 export const MENTIONS: readonly Column<MentionInsert>[] = [
@@ -109,6 +144,16 @@ export const MENTIONS: readonly Column<MentionInsert>[] = [
   ["channel_id", "uuid", (row) => row.channelId],
   ["user_id", "uuid", (row) => row.userId],
   ["seq", "bigint", (row) => row.seq],
+];
+
+export const FOLLOWS: readonly Column<FollowChange>[] = [
+  ["shard", "integer", (row) => row.shard],
+  ["channel_id", "uuid", (row) => row.channelId],
+  ["seq", "bigint", (row) => row.seq],
+  ["user_id", "uuid", (row) => row.userId],
+  ["following", "boolean", (row) => row.following],
+  ["at_ms", "bigint", (row) => row.atMs],
+  ["read_count", "bigint", (row) => row.readCount],
 ];
 
 /** `unnest($7::uuid[], …) as w (id, …)`: the rows that `arrays` sends as parameters from `first` on. */

@@ -7,16 +7,20 @@ import type { LogId } from "../../ports.ts";
 import type { Session, Statement } from "../pools.ts";
 import {
   arrays,
+  CHANGES,
   CHANNELS,
   type Column,
+  FOLLOWS,
   MARKS,
   MEMBERS,
   MENTIONS,
   MESSAGES,
-  THREADS,
+  REACTIONS,
   unnest,
+  VERSIONS,
 } from "./batch-arrays.ts";
-import type { Rows } from "./fold-batch.ts";
+import { followParts, LET_THROUGH, messageParts } from "./message-parts.ts";
+import type { Rows } from "./rows.ts";
 
 /** What a flush claims of a shard: it holds the reign, Postgres stands at `from`, and stands at `to` when this is done. */
 export type Advance = { shard: number; epoch: number; from: LogId; to: LogId };
@@ -55,10 +59,11 @@ const channelsAt = 1 + ADVANCES.length;
 const membersAt = channelsAt + CHANNELS.length;
 const marksAt = membersAt + MEMBERS.length;
 const messagesAt = marksAt + MARKS.length;
-const threadsAt = messagesAt + MESSAGES.length;
-const mentionsAt = threadsAt + THREADS.length;
-
-const LET_THROUGH = "w.shard in (select moved.shard from moved)";
+const changesAt = messagesAt + MESSAGES.length;
+const versionsAt = changesAt + CHANGES.length;
+const reactionsAt = versionsAt + VERSIONS.length;
+const mentionsAt = reactionsAt + REACTIONS.length;
+const followsAt = mentionsAt + MENTIONS.length;
 
 /** The columns of an event's position; they move only forward, together with all else that the row says. */
 const POSITION = `
@@ -71,14 +76,14 @@ const CHANNEL_PARTS = `
   changed as (
     select w.* from ${unnest(CHANNELS, channelsAt)} where ${LET_THROUGH}
   ), placed as (
-    insert into channels as c (id, kind, space_id, name, description, settings, archived, slug, language, seq, epoch, reigns,
+    insert into channels as c (id, kind, space_id, name, description, settings, archived, slowed, slug, language, seq, epoch, reigns,
       member_count, message_count, last_message_at_ms, last_at_ms, created_at_ms)
-    select id, kind, space_id, name, description, settings, archived, slug, language, seq, epoch, merge_reigns('[]', reigns),
+    select id, kind, space_id, name, description, settings, archived, slowed, slug, language, seq, epoch, merge_reigns('[]', reigns),
       member_count, coalesce(message_count, 0), last_message_at_ms, last_at_ms, created_at_ms
     from changed where kind is not null
     on conflict (id) do update set
       kind = excluded.kind, space_id = excluded.space_id, name = excluded.name, description = excluded.description,
-      settings = excluded.settings, archived = excluded.archived, slug = excluded.slug, language = excluded.language,
+      settings = excluded.settings, archived = excluded.archived, slowed = excluded.slowed, slug = excluded.slug, language = excluded.language,
       member_count = excluded.member_count, ${POSITION}
     where c.seq < excluded.seq
   ), advanced as (
@@ -114,26 +119,15 @@ const MEMBER_PARTS = `
       and (${MARK_COLUMNS.map((name) => `m.${name} < w.${name}`).join(" or ")})
   )`;
 
-const STORED_AS_SENT = MESSAGES.map(([name]) => name).filter(
-  (name) => name !== "shard" && name !== "sent_hash",
-);
+const MESSAGE_PARTS = messageParts({
+  messages: unnest(MESSAGES, messagesAt),
+  changes: unnest(CHANGES, changesAt),
+  versions: unnest(VERSIONS, versionsAt),
+  reactions: unnest(REACTIONS, reactionsAt),
+  mentions: unnest(MENTIONS, mentionsAt),
+});
 
-const MESSAGE_PARTS = `
-  stored as (
-    insert into messages (${STORED_AS_SENT.join(", ")}, sent_hash)
-    select ${STORED_AS_SENT.map((name) => `w.${name}`).join(", ")}, decode(w.sent_hash, 'hex')
-    from ${unnest(MESSAGES, messagesAt)} where ${LET_THROUGH}
-    on conflict (channel_id, seq) do nothing
-  ), replied as (
-    update messages m set reply_count = w.reply_count, last_reply_at_ms = w.last_reply_at_ms,
-      updated_seq = w.updated_seq, updated_at_ms = w.last_reply_at_ms
-    from ${unnest(THREADS, threadsAt)}
-    where m.channel_id = w.channel_id and m.seq = w.seq and m.updated_seq < w.updated_seq and ${LET_THROUGH}
-  ), mentioned as (
-    insert into mentions (channel_id, user_id, seq) select w.channel_id, w.user_id, w.seq
-    from ${unnest(MENTIONS, mentionsAt)} where ${LET_THROUGH}
-    on conflict do nothing
-  )`;
+const FOLLOW_PARTS = followParts(unnest(FOLLOWS, followsAt));
 
 /** An event of a channel that has no row and does not bring one ends the statement as broken data. */
 const HOMELESS = `
@@ -142,7 +136,7 @@ const HOMELESS = `
 
 const FLUSH: Statement = {
   name: "flush",
-  text: `with ${FENCE}, ${CHANNEL_PARTS}, ${MEMBER_PARTS}, ${MESSAGE_PARTS} ${VERDICTS} where ${HOMELESS} = 0`,
+  text: `with ${FENCE}, ${CHANNEL_PARTS}, ${MEMBER_PARTS}, ${MESSAGE_PARTS}, ${FOLLOW_PARTS} ${VERDICTS} where ${HOMELESS} = 0`,
 };
 
 type VerdictRow = { shard: number; epoch: number; flushed_epoch: number; flushed_n: number; moved: boolean };
@@ -161,8 +155,11 @@ export async function flush(session: Session, advances: readonly Advance[], rows
       rows.members.filter((row) => !row.updated),
     ),
     ...arrays(MESSAGES, rows.messages),
-    ...arrays(THREADS, rows.threads),
+    ...arrays(CHANGES, rows.changes),
+    ...arrays(VERSIONS, rows.versions),
+    ...arrays(REACTIONS, rows.reactions),
     ...arrays(MENTIONS, rows.mentions),
+    ...arrays(FOLLOWS, rows.follows),
   ];
   return toVerdicts(await session.rows<VerdictRow>(FLUSH, values));
 }

@@ -171,8 +171,11 @@ function gather(waiting: Set<FlushSource>): { batch: Share[]; full: boolean } {
 }
 
 function charactersOf(record: LogRecord): number {
-  if (!isEvent(record) || record.event.type !== "message:new") return 0;
-  return record.event.message.content.length + record.event.message.html.length;
+  if (!isEvent(record)) return 0;
+  const { event } = record;
+  if (event.type === "message:new") return event.message.content.length + event.message.html.length;
+  if (event.type === "message:updated") return (event.content?.length ?? 0) + (event.html?.length ?? 0);
+  return 0;
 }
 
 /**

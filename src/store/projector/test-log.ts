@@ -1,7 +1,8 @@
-/** Logs for the projector's tests: what actors would have logged for any run of steps, and a source that hands it out. */
-import type { EventRecord, LogRecord } from "../../../actors/ports.ts";
+/** Logs for the projector's tests: what actors would have logged for any run of steps. */
+import type { EventRecord, FollowRecord, LogRecord } from "../../../actors/ports.ts";
 import type { Channel, Member } from "../../../protocol/channel.ts";
 import type { ChannelEvent } from "../../../protocol/events.ts";
+import { foldMessages } from "../../../protocol/fold.ts";
 import {
   type ChannelId,
   type ClientId,
@@ -10,7 +11,10 @@ import {
   type UserId,
 } from "../../../protocol/ids.ts";
 import type { Message } from "../../../protocol/message.ts";
-import type { FlushSource, LogId } from "../../ports.ts";
+import { CHANGES, type Step } from "./test-steps.ts";
+
+const isChange = (what: Step["what"]): what is Change => CHANGES.some((change) => change === what);
+type Change = (typeof CHANGES)[number];
 
 /** Distinct, readable UUIDv7s. */
 function uuid(kind: number, n: number): string {
@@ -28,6 +32,8 @@ export const START_MS = 1_790_000_000_000;
 const SHARDS = 2;
 const shardOf = (channel: number) => channel % SHARDS;
 
+const EMOJIS = ["👍", "🎉", ":ship:"];
+
 type Person = { member: Member; lastSeq: number };
 type Room = {
   id: ChannelId;
@@ -35,25 +41,11 @@ type Room = {
   count: number;
   people: Map<UserId, Person>;
   atMs: number;
-  roots: Map<MessageId, number>;
+  /** As every reader sees them now. */
+  messages: Map<MessageId, Message>;
+  /** Who has put it there, in order, by message and emoji. */
+  reactors: Map<string, UserId[]>;
 };
-
-/** One step of a channel's life; steps that make no sense where they fall leave no record. */
-export type Step = { channel: number; user: number; what: (typeof STEPS)[number]; n: number };
-/** As often as they should come in a log. */
-export const STEPS = [
-  "send",
-  "send",
-  "reply",
-  "join",
-  "leave",
-  "invite",
-  "mute",
-  "rename",
-  "archive",
-  "mark",
-  "reign",
-] as const;
 
 /** Makes a log of one cluster: events with seq and epoch as actors decide them. */
 export class TestLog {
@@ -82,19 +74,31 @@ export class TestLog {
       epoch: this.epoch,
       memberCount: 0,
     };
-    this.rooms.set(n, { id, channel, count: 0, people: new Map(), atMs: START_MS, roots: new Map() });
+    this.rooms.set(n, {
+      id,
+      channel,
+      count: 0,
+      people: new Map(),
+      atMs: START_MS,
+      messages: new Map(),
+      reactors: new Map(),
+    });
     this.happen(n, owner, { type: "channel:created", channel });
     this.join(n, owner);
   }
 
-  send(n: number, user: number, content = `message ${this.sent}`, mentioned?: UserId): EventRecord {
+  send(
+    n: number,
+    user: number,
+    content = `message ${this.sent}`,
+    { mentioned, quoted }: { mentioned?: UserId; quoted?: Message } = {},
+  ): EventRecord {
     const room = this.room(n);
     room.count += 1;
     const message = this.message(n, user, content, room.count);
     if (mentioned) message.mentions = [{ kind: "user", userId: mentioned }];
-    const record = this.happen(n, user, { type: "message:new", message }, "ab".repeat(32));
-    room.roots.set(message.id, 0);
-    return record;
+    if (quoted) message.replyTo = { id: quoted.id, authorId: quoted.authorId, excerpt: quoted.content };
+    return this.happen(n, user, { type: "message:new", message }, "ab".repeat(32));
   }
 
   join(n: number, user: number): void {
@@ -127,6 +131,7 @@ export class TestLog {
     const whole = { ...event, seq, atMs: room.atMs, by: userId(user) } as ChannelEvent;
     room.channel = { ...room.channel, seq, epoch: this.epoch };
     if ("channel" in whole) whole.channel = room.channel = { ...whole.channel, seq, epoch: this.epoch };
+    foldMessages(room.messages, whole, undefined);
     const record: EventRecord = {
       channelId: room.id,
       epoch: this.epoch,
@@ -151,13 +156,17 @@ export class TestLog {
         { userId: userId(user), role: "guest", status: "pending", joinedAtMs: room.atMs },
         "member:updated",
       );
-    } else if (isActive) this.act(n, user, what, number, person);
+    } else if (isChange(what)) this.changeSome(n, user, what, number);
+    else if (isActive) this.act(n, user, what, number, person);
   }
 
   private act(n: number, user: number, what: Step["what"], number: number, { member }: Person): void {
     const room = this.room(n);
-    if (what === "send")
-      this.send(n, user, `text ${number}`, number % 3 === 0 ? userId(number % 4) : undefined);
+    if (what === "send") {
+      const mentioned = number % 3 === 0 ? userId(number % 4) : undefined;
+      const quoted = number % 4 === 1 ? this.standing(n, number) : undefined;
+      this.send(n, user, `text ${number}`, { mentioned, quoted });
+    }
     if (what === "reply") this.reply(n, user, number);
     if (what === "leave") this.setPerson(n, user, { ...member, status: "left" }, "member:left");
     if (what === "mute")
@@ -168,18 +177,70 @@ export class TestLog {
       this.happen(n, user, { type: "channel:archived", channel: { ...room.channel, archived: true } });
   }
 
+  private changeSome(n: number, user: number, what: Change, number: number): void {
+    const message = this.standing(n, number);
+    if (message === undefined) return;
+    const { id, seq } = message;
+    const { atMs, messages } = this.room(n);
+    if (what === "edit") this.edit(n, user, id, `edited ${number}`);
+    const preview = { url: `https://e.org/${number}` };
+    if (what === "preview") this.happen(n, user, { type: "message:updated", messageId: id, preview });
+    if (what === "delete") this.happen(n, user, { type: "message:deleted", messageId: id });
+    const messageIds = [...messages.keys()].slice(number % 7);
+    if (what === "purge") this.happen(n, user, { type: "message:deleted", messageIds });
+    if (what === "follow")
+      this.follow(n, user, { seq, atMs, following: number % 3 > 0, readCount: number % 5 });
+    if (what === "pin" && !message.pinned) this.happen(n, user, { type: "message:pinned", messageId: id });
+    if (what === "unpin" && message.pinned) this.happen(n, user, { type: "message:unpinned", messageId: id });
+    if (what === "react") this.react(n, user, id, EMOJIS[number % EMOJIS.length]!, true);
+    if (what === "unreact") this.react(n, user, id, EMOJIS[number % EMOJIS.length]!, false);
+  }
+
+  /** One of the messages that are not deleted; undefined: there is none. */
+  private standing(n: number, number: number): Message | undefined {
+    const there = [...this.room(n).messages.values()].filter(({ deletedAtMs }) => deletedAtMs === undefined);
+    return there[number % Math.max(1, there.length)];
+  }
+
+  edit(n: number, user: number, id: MessageId, content: string): void {
+    const edited = { content, html: `<p>${content}</p>`, editedAtMs: this.room(n).atMs + 7 };
+    this.happen(n, user, { type: "message:updated", messageId: id, ...edited });
+  }
+
+  /** What stands so already is no event. */
+  react(n: number, user: number, id: MessageId, emoji: string, isThere: boolean): void {
+    const { reactors } = this.room(n);
+    const key = `${id} ${emoji}`;
+    const others = (reactors.get(key) ?? []).filter((other) => other !== userId(user));
+    const now = isThere ? [...others, userId(user)] : others;
+    if (now.length === (reactors.get(key) ?? []).length) return;
+    reactors.set(key, now);
+    const type = isThere ? ("reaction:added" as const) : ("reaction:removed" as const);
+    this.happen(n, user, { type, messageId: id, emoji, count: now.length, recent: now.slice(0, 3) });
+  }
+
+  follow(n: number, user: number, said: Omit<FollowRecord["follow"], "userId">): void {
+    const follow = { userId: userId(user), ...said };
+    this.records.push({ shard: shardOf(n), record: { channelId: this.room(n).id, follow } });
+  }
+
+  /** The channel's messages as every reader sees them. */
+  messages(n: number): ReadonlyMap<MessageId, Message> {
+    return this.room(n).messages;
+  }
+
   reply(n: number, user: number, number: number): void {
     const room = this.room(n);
-    const root = [...room.roots.keys()][number % Math.max(1, room.roots.size)];
+    const roots = [...room.messages.values()].filter(
+      ({ threadId, deletedAtMs }) => threadId === undefined && deletedAtMs === undefined,
+    );
+    const root = roots[number % Math.max(1, roots.length)];
     if (root === undefined) return;
-    const replyCount = room.roots.get(root)! + 1;
-    room.roots.set(root, replyCount);
-    const message = { ...this.message(n, user, "reply", replyCount), threadId: root };
-    this.happen(n, user, {
-      type: "message:new",
-      message,
-      thread: { id: root, replyCount, lastReplyAtMs: room.atMs + 7 },
-    });
+    const { id, authorId, replyCount: before } = root;
+    const replyCount = before + 1;
+    const message = { ...this.message(n, user, "reply", replyCount), threadId: id };
+    const thread = { id, authorId, replyCount, lastReplyAtMs: room.atMs + 7 };
+    this.happen(n, user, { type: "message:new", message, thread }, "cd".repeat(32));
   }
 
   private setPerson(
@@ -237,54 +298,3 @@ type Bare = ChannelEvent extends infer E
     ? Omit<E, "seq" | "atMs" | "by">
     : never
   : never;
-
-/** A shard's confirmed records, one entry each, and what the projector said about them. */
-export class TestSource implements FlushSource {
-  readonly shard: number;
-  readonly epoch: number;
-  flushedUpTo: LogId;
-  /** What the projector called, in order. */
-  readonly heard: string[] = [];
-  onFlushed: () => void = () => {};
-  private readonly entries: { id: LogId; record: LogRecord }[] = [];
-  private n = 0;
-
-  constructor(shard: number, epoch: number, flushedUpTo: LogId = [0, 0]) {
-    this.shard = shard;
-    this.epoch = epoch;
-    this.flushedUpTo = flushedUpTo;
-  }
-
-  append(records: readonly LogRecord[]): void {
-    for (const record of records) this.entries.push({ id: [this.epoch, ++this.n], record });
-  }
-
-  peek(maxRecords: number) {
-    const lacking = this.entries.filter(({ id }) => isAfter(id, this.flushedUpTo)).slice(0, maxRecords);
-    const last = lacking.at(-1);
-    return last && { records: lacking.map((entry) => entry.record), upTo: last.id };
-  }
-
-  flushed(upTo: LogId): void {
-    this.flushedUpTo = upTo;
-    this.heard.push(`flushed ${upTo.join("-")}`);
-    this.onFlushed();
-  }
-
-  fenced(): void {
-    this.heard.push("fenced");
-  }
-
-  rewound(to: LogId): void {
-    this.flushedUpTo = to;
-    this.heard.push(`rewound ${to.join("-")}`);
-  }
-
-  get left(): number {
-    return this.entries.filter(({ id }) => isAfter(id, this.flushedUpTo)).length;
-  }
-}
-
-function isAfter([epochA, a]: LogId, [epochB, b]: LogId): boolean {
-  return epochA > epochB || (epochA === epochB && a > b);
-}

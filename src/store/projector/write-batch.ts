@@ -1,7 +1,7 @@
 /** One batch into Postgres: fenced, and in spite of what Postgres refuses (rules P1, J1, J2). */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import { isEvent, type LogRecord } from "../../../actors/ports.ts";
+import { isEvent, isMark, type LogRecord } from "../../../actors/ports.ts";
 import { assert } from "../../lib/assert.ts";
 import type { FlushSource, LogId } from "../../ports.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
@@ -187,7 +187,7 @@ function toDeadEvent({ source, records }: Share, error: unknown, atMs: number): 
     epoch: isEvent(dead) ? dead.epoch : source.epoch,
     channelId: storable(dead.channelId),
     seq: isEvent(dead) ? dead.event.seq : undefined,
-    type: isEvent(dead) ? storable(dead.event.type) : "mark",
+    type: isEvent(dead) ? storable(dead.event.type) : isMark(dead) ? "mark" : "follow",
     record,
     sqlState: sqlState(error),
     reason: storable((error as Error).message),
