@@ -1,21 +1,21 @@
 /** Who may connect: judged before a client is in the namespace, refused with a `connect_error` whose `data` is the refusal. */
 import type { Logger } from "pino";
 import type { Server, Socket } from "socket.io";
-import type { UserId } from "../protocol/ids.ts";
 import { type Refusal, refusal } from "../protocol/refusals.ts";
 import { Handshake, PROTOCOL_VERSION } from "../protocol/session.ts";
+import { TOKENS_AWAY, type Verified, type VerifyToken } from "./auth/tokens.ts";
 import { malformed } from "./handlers/input.ts";
 import type { Rates } from "./rates.ts";
 
 /** Who a valid token names, and since and until when, Unix milliseconds. */
-export type VerifiedToken = { userId: UserId; issuedAtMs: number; expiresAtMs: number };
+export type VerifiedToken = Verified;
 
 /** What the handshake brought, once it has been accepted. */
 export type Admitted = { token: VerifiedToken; handshake: Omit<Handshake, "token"> };
 
 export type AdmissionOptions = {
-  /** Undefined for anything but an unexpired token of this cluster. */
-  verifyToken(token: string): VerifiedToken | undefined;
+  /** Undefined for anything but a token that is good now. */
+  verifyToken: VerifyToken;
   isRevoked(token: VerifiedToken): boolean;
   rates: Pick<Rates, "takeConnect">;
   /** False while the node is leaving. */
@@ -76,7 +76,8 @@ async function judge(socket: Socket, options: AdmissionOptions): Promise<Admitte
       : malformed(issues).error;
   }
   const { token, ...handshake } = parsed.data;
-  const verified = options.verifyToken(token);
+  const verified = await options.verifyToken(token);
+  if (verified === "away") return refusal("unavailable", { message: TOKENS_AWAY });
   if (!verified || options.isRevoked(verified)) return refusal("unauthenticated");
   return { token: verified, handshake };
 }

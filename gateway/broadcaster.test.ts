@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelEvents } from "../protocol/events.ts";
 import { createBroadcaster, WINDOW_MAX_MS, WINDOW_MIN_MS } from "./broadcaster.ts";
-import { messageEvent, newChannel, newUser } from "./doubles.ts";
+import { joinedEvent, leftEvent, messageEvent, newChannel, newUser } from "./doubles.ts";
 
 const channelId = newChannel();
 const author = newUser();
@@ -9,11 +9,19 @@ const event = (seq: number) => messageEvent(channelId, seq, author);
 
 describe("the broadcaster", () => {
   let frames: { atMs: number; seqs: number[]; epoch: number }[];
+  let passed: unknown[];
   let broadcaster: ReturnType<typeof createBroadcaster>;
+  const beside = {
+    pass: (signal: object) => void passed.push(signal),
+    postHead: (head: object) => void passed.push(head),
+    postMove: (move: object) => void passed.push(move),
+  };
   beforeEach(() => {
     vi.useFakeTimers({ now: 0 });
     frames = [];
+    passed = [];
     broadcaster = createBroadcaster({
+      ...beside,
       nowMs: () => Date.now(),
       emit: ({ epoch, events }: ChannelEvents) =>
         frames.push({ atMs: Date.now(), seqs: events.map(({ seq }) => seq), epoch }),
@@ -48,6 +56,7 @@ describe("the broadcaster", () => {
 
   it("gathers also when bringing one frame to everyone takes longer than a window", () => {
     const slow = createBroadcaster({
+      ...beside,
       nowMs: () => Date.now(),
       emit: ({ epoch, events }) => {
         frames.push({ atMs: Date.now(), seqs: events.map(({ seq }) => seq), epoch });
@@ -89,5 +98,23 @@ describe("the broadcaster", () => {
     vi.advanceTimersByTime(WINDOW_MAX_MS);
     expect(frames.flatMap(({ seqs }) => seqs)).toHaveLength(1_001);
     expect(Math.max(...frames.map(({ seqs }) => seqs.length))).toBeLessThanOrEqual(128);
+  });
+
+  it("passes signals on at once, heads to every node", () => {
+    const typing = { event: "typing" as const, payload: { channelId, userIds: [author], more: 0 } };
+    const head = { channelId, seq: 1, epoch: 1, messageCount: 1 };
+    broadcaster.signal(typing);
+    broadcaster.signal({ event: "channel:head", payload: head });
+    expect(passed).toEqual([typing, head]);
+    expect(frames).toEqual([]);
+  });
+
+  it("tells every node who came and who went, and nothing of other events", () => {
+    broadcaster.publish(channelId, 1, [joinedEvent(1, author), event(2), leftEvent(3, author)]);
+    const move = { channelId, userId: author };
+    expect(passed).toEqual([
+      { ...move, isIn: true },
+      { ...move, isIn: false },
+    ]);
   });
 });

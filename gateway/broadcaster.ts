@@ -1,11 +1,15 @@
 /**
  * Events of a channel as frames: the first at once, later ones gathered in a window that grows with the rate, since a frame
- * costs every recipient the same whether it carries 1 message or 20. Here first, then to the other nodes (rule H3).
+ * costs every recipient the same whether it carries 1 message or 20. Here first, then to the other nodes (rule H3). Signals
+ * wait for nothing; who came and went is told to every node, listeners or not.
  */
-import type { Broadcaster } from "../actors/ports.ts";
+import type { Broadcaster, ChannelSignal } from "../actors/ports.ts";
 import type { ChannelEvent, ChannelEvents } from "../protocol/events.ts";
 import type { ChannelId } from "../protocol/ids.ts";
+import type { ChannelHead } from "../protocol/signals.ts";
+import type { Move } from "./adapter/bulletin.ts";
 import { weightOf } from "./rooms/position.ts";
+import { removedBy } from "./rooms/removals.ts";
 
 /** Bounds of the window, milliseconds: below 10 nothing is saved, above 100 people notice. */
 export const WINDOW_MIN_MS = 10;
@@ -29,6 +33,11 @@ type Window = {
 export type BroadcasterOptions = {
   /** To this node's listeners, and then to the other nodes'. Must not throw. */
   emit(frame: ChannelEvents): void;
+  /** The same way. Must not throw. */
+  pass(signal: ChannelSignal): void;
+  /** To every node. Neither must throw. */
+  postHead(head: ChannelHead): void;
+  postMove(move: Move): void;
   /** Monotonic milliseconds. */
   nowMs?(): number;
 };
@@ -79,6 +88,7 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
   return {
     publish(channelId, epoch, events) {
       if (events.length === 0) return;
+      for (const event of events) postMoveOf(channelId, event, options);
       const current = windows.get(channelId);
       const window = current ?? open(channelId, WINDOW_MIN_MS);
       for (const event of events) gather(channelId, window, epoch, event);
@@ -88,6 +98,10 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
       send(channelId, window);
       run(channelId, window);
     },
+    signal(signal) {
+      if (signal.event === "channel:head") options.postHead(signal.payload);
+      else options.pass(signal);
+    },
     flush() {
       for (const [channelId, window] of windows) {
         clearTimeout(window.timer);
@@ -96,4 +110,10 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster & { 
       }
     },
   };
+}
+
+function postMoveOf(channelId: ChannelId, event: ChannelEvent, { postMove }: BroadcasterOptions): void {
+  const gone = removedBy(event);
+  if (gone) postMove({ channelId, userId: gone, isIn: false });
+  else if (event.type === "member:joined") postMove({ channelId, userId: event.member.userId, isIn: true });
 }

@@ -2,6 +2,7 @@
 import type { Socket } from "socket.io";
 import type { ChannelId, ConnectionId, UserId } from "../protocol/ids.ts";
 import type { SessionClosing } from "../protocol/session.ts";
+import type { Frame } from "./adapter/frame.ts";
 import type { Lane } from "./adapter/lane.ts";
 
 /** One client on one socket, from `connection` to `disconnect`. */
@@ -11,6 +12,9 @@ export type Connection = {
   readonly userId: UserId;
   readonly device?: string;
   readonly sinceMs: number;
+  /** When the person last did something here, and when that was last told to their session actor, Unix milliseconds. */
+  activeAtMs: number;
+  activeToldAtMs: number;
   /** Of the token that it came with. */
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
@@ -18,8 +22,12 @@ export type Connection = {
   readonly lane: Lane;
   /** Channels whose rooms it is in. */
   readonly listening: Set<ChannelId>;
+  /** People whose presence it watches. */
+  readonly watching: Set<UserId>;
   /** Channels in which it was left behind while it could not be told. */
   readonly owedBehind: Set<ChannelId>;
+  /** Notices that wait for `session:ready`; undefined once that was sent. */
+  early?: Frame[];
   /** Monotonic milliseconds since which it has been over its byte budget. */
   laggingSinceMs?: number;
   /** Why the server is ending it: nothing more is taken or sent. */

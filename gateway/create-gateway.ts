@@ -1,47 +1,39 @@
 /** Everything between Socket.IO clients and the Router, wired. */
 import type { Server as HttpServer } from "node:http";
-import { LRUCache } from "lru-cache";
 import type { Server, Socket } from "socket.io";
 import type { Broadcaster } from "../actors/ports.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { type Limits, PACKET_BYTES_MAX } from "../protocol/session.ts";
 import { TEXT_MAX } from "../protocol/text.ts";
-import type { Hearing } from "../src/ports.ts";
+import type { Hearing, LocalDevices } from "../src/ports.ts";
 import { adapterHearing } from "./adapter/hearing.ts";
-import { publishEvents, roomOfSubscription, subscriptionOfRoom } from "./adapter/hub-adapter.ts";
-import { Subscriptions } from "./adapter/subscriptions.ts";
+import { publishEvents, publishSignal } from "./adapter/hub-adapter.ts";
 import { type Admitted, installAdmission } from "./admission.ts";
-import { Attachments } from "./attachments.ts";
-import { createBroadcaster, WINDOW_MAX_MS } from "./broadcaster.ts";
+import { createBroadcaster } from "./broadcaster.ts";
 import { closeConnection } from "./closing.ts";
 import { Connections } from "./connections.ts";
+import { createRooms, GAP_GRACE_MS, SLOW_CLIENT_BYTES } from "./create-rooms.ts";
 import { type DrainOptions, drainConnections } from "./draining.ts";
 import { guardEngine } from "./engine-guard.ts";
 import { type GatewayMeter, gatewayMeter } from "./gateway-meter.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { createDispatch } from "./handlers/dispatch.ts";
-import { BudgetedOutlet, CUT_FACTOR } from "./outlet.ts";
+import { knownUsers } from "./known-users.ts";
+import { LocalPeople } from "./local-people.ts";
+import type { News } from "./news.ts";
+import { type BudgetedOutlet, CUT_FACTOR } from "./outlet.ts";
 import { createRates, packetsPerSecond, type Rates } from "./rates.ts";
+import { ReadMarks } from "./read-marks.ts";
 import { Revocations } from "./revocation.ts";
-import { Rooms } from "./rooms/rooms.ts";
+import type { Rooms } from "./rooms/rooms.ts";
 import type { Taken } from "./routes/rest-options.ts";
 import { serveSessions } from "./sessions.ts";
-import { channelPrefixOf, createSocketServer, shortenFarewells } from "./socket-server.ts";
+import { createSocketServer, shortenFarewells } from "./socket-server.ts";
 
-/** Rule S2: the longest window and 500 ms. */
-const GAP_GRACE_MS = WINDOW_MAX_MS + 500;
-/** Bytes (about) that all rings of a node may hold. Chosen: 1,000 busy channels with 100 messages of 1 KB each. */
-const RINGS_MAX_BYTES = 134_217_728;
-const SLOW_CLIENT_BYTES = 262_144;
-/** Over its budget for so long, a connection is ended: TCP gives up after minutes only. Chosen. */
-const SLOW_CUT_MS = 15_000;
 /** More than anyone has devices and tabs; each change of them tells the session actor of all. Chosen. */
 const CONNECTIONS_PER_USER = 1_000;
 /** Told to clients where rates are off: the schema wants a number. */
 const UNLIMITED = 1_000_000;
-/** Accounts that were seen to exist: a dm of many messages asks once. One that is deleted is believed in for a minute. */
-const KNOWN_USERS_MAX = 10_000;
-const KNOWN_USERS_TTL_MS = 60_000;
 
 export interface Gateway {
   /** For actors. On a node without sockets it only publishes. */
@@ -49,6 +41,8 @@ export interface Gateway {
   /** Rule P4: the adapter's subscriptions. */
   readonly hearing: Hearing;
   readonly io: Server;
+  /** For session actors, wherever they live. */
+  readonly devices: LocalDevices;
   /** Begins to serve sockets on this HTTP server. Resolves when revocations have been read once. */
   attach(httpServer: HttpServer): Promise<void>;
   /** Voids all tokens of a user issued up to `atMs`, on all nodes within 2 s (rule E3). Postgres must know it. Never rejects. */
@@ -58,6 +52,8 @@ export interface Gateway {
   takeMessage(userId: UserId): Promise<Taken>;
   /** Connections on this node that listen to the channel. */
   listeners(channelId: ChannelId): number;
+  /** See `News.outOfSpace`. */
+  outOfSpace(spaceId: ChannelId, userId: UserId): Promise<boolean>;
   /** These shards have other owners, who serve: heads and attachments are due (rules H1, E4). */
   onShardsMoved(shards: Iterable<number>): void;
   /** Sends every connection away, in waves. */
@@ -76,27 +72,40 @@ export function createGateway(given: GatewayOptions): Gateway {
   const { clock, router, redis, node, prefix } = options;
   const connections = new Connections();
   const meter = gatewayMeter(options.metrics, clock, options.logger);
-  const attachments = new Attachments(router, connections, node);
+  const nowMs = () => clock.nowMs();
+  const budgetBytes = options.slowClientBytes ?? SLOW_CLIENT_BYTES;
+  const people = new LocalPeople({ router, connections, node, nowMs, budgetBytes });
   const rates = createRates({ ...options.rates, redis: redis.commands, prefix });
   const revocations = createRevocations(options, connections);
-  const listening = createRooms(options, connections, meter);
-  const { rooms, outlet, subscriptions } = listening;
-  const io = createSocketServer(options, (heard) => rooms.hear(heard));
+  const { rooms, outlet, subscriptions, news } = createRooms(options, connections, meter);
+  const readMarks = new ReadMarks(router, rooms);
+  const io = createSocketServer(options, rooms);
   const hearing = adapterHearing({ ...redis, subscriptions, channel: `${prefix}:beat:${node}` });
   const broadcaster = createBroadcaster({
     emit(frame) {
       meter.broadcast(frame.events.length, () => rooms.hear(frame));
       publishEvents(io, frame).catch(({ message }: Error) => meter.unpublished(message));
     },
+    pass(signal) {
+      rooms.signal(signal);
+      // A signal may be lost: the next one says what is then.
+      publishSignal(io, signal).catch(() => {});
+    },
+    postHead: (head) => news.bulletin.postHead(head),
+    postMove: (move) => news.bulletin.postMove(move),
   });
   let accepts = true;
   const shared = {
     connections,
     meter,
-    attachments,
+    attachments: people.attachments,
+    watches: people.watches,
     rates,
     revocations,
     rooms,
+    readMarks,
+    spaces: news.spaces,
+    bystanders: news.bystanders,
     outlet,
     io,
     accepts: () => accepts,
@@ -107,10 +116,12 @@ export function createGateway(given: GatewayOptions): Gateway {
     broadcaster,
     hearing,
     io,
+    devices: people,
     async attach(httpServer) {
       await revocations.start();
       rooms.start();
-      attachments.start();
+      news.bulletin.listen();
+      people.start();
       io.attach(httpServer);
       shortenFarewells(io);
       guard = guardConnections(io, connections, options);
@@ -119,10 +130,12 @@ export function createGateway(given: GatewayOptions): Gateway {
     isRevoked: (token) => revocations.isRevoked(token),
     takeMessage: (userId) => rates.takeMessage(userId),
     listeners: (channelId) => rooms.listeners(channelId),
+    outOfSpace: (spaceId, userId) => news.outOfSpace(spaceId, userId),
     onShardsMoved(shards) {
       const moved = new Set(shards);
       rooms.onShardsMoved(moved);
-      attachments.moved((userId) => moved.has(options.shardOf(userId)));
+      news.onShardsMoved(moved);
+      people.moved((userId) => moved.has(options.shardOf(userId)));
     },
     drain: (how) => drainConnections(connections, how),
     refuseNewConnections() {
@@ -131,43 +144,14 @@ export function createGateway(given: GatewayOptions): Gateway {
     async close() {
       accepts = false;
       broadcaster.flush();
-      for (const part of [sessions, revocations, attachments, rooms, outlet, hearing, guard]) part?.close();
+      const parts = [sessions, readMarks, revocations, people, news, rooms, outlet, hearing, guard];
+      for (const part of parts) part?.close();
       for (const { socket } of [...connections.all()]) socket.disconnect(true);
       await io.of("/").adapter.close();
       subscriptions.close();
       io.engine?.close();
     },
   };
-}
-
-/** Rooms, how they write, and the subscriptions on which they hear. */
-function createRooms(options: GatewayOptions, connections: Connections, meter: GatewayMeter) {
-  const { router, clock, shardOf, redis, prefix, logger } = options;
-  const { slowClientBytes = SLOW_CLIENT_BYTES, slowCutMs = SLOW_CUT_MS } = options;
-  const channelPrefix = channelPrefixOf(prefix);
-  const subscriptions = new Subscriptions(redis.subscriber, logger);
-  const positionOf = (channelId: ChannelId) => rooms.get(channelId)?.position;
-  const outlet = new BudgetedOutlet(connections, {
-    budgetBytes: slowClientBytes,
-    slowCutMs,
-    meter,
-    positionOf,
-  });
-  const rooms: Rooms = new Rooms({
-    router,
-    clock,
-    outlet,
-    meter,
-    gapGraceMs: GAP_GRACE_MS,
-    ringsMaxBytes: RINGS_MAX_BYTES,
-    shardOf,
-    renew: (channelId) => subscriptions.renew(subscriptionOfRoom(channelPrefix, channelId)),
-  });
-  subscriptions.onSubscribed((subscription) => {
-    const room = roomOfSubscription(channelPrefix, subscription);
-    if (room) rooms.subscribed(room as ChannelId);
-  });
-  return { rooms, outlet, subscriptions };
 }
 
 function guardConnections(
@@ -204,10 +188,14 @@ function createRevocations(options: GatewayOptions, connections: Connections): R
 type Shared = {
   connections: Connections;
   meter: GatewayMeter;
-  attachments: Attachments;
+  attachments: LocalPeople["attachments"];
+  watches: LocalPeople["watches"];
   rates: Rates;
   revocations: Revocations;
   rooms: Rooms;
+  readMarks: ReadMarks;
+  spaces: News["spaces"];
+  bystanders: News["bystanders"];
   outlet: BudgetedOutlet;
   io: Server;
   accepts(): boolean;
@@ -215,8 +203,19 @@ type Shared = {
 
 /** Admission, sessions and requests on the server's sockets. */
 function serve(options: GatewayOptions, shared: Shared): { close(): void } {
-  const { router, memberships, history, accounts, clock, metrics, logger: log, node, heartbeatMs } = options;
-  const { meter, rates, revocations, rooms, outlet, io } = shared;
+  const {
+    router,
+    memberships,
+    history,
+    accounts,
+    people,
+    clock,
+    metrics,
+    logger: log,
+    node,
+    heartbeatMs,
+  } = options;
+  const { meter, rates, revocations, rooms, readMarks, spaces, bystanders, outlet, watches, io } = shared;
   const isRevoked = (token: Token) => revocations.isRevoked(token);
   const admitted = new WeakMap<Socket, Admitted>();
   const { verifyToken, trustedProxies, health } = options;
@@ -228,13 +227,28 @@ function serve(options: GatewayOptions, shared: Shared): { close(): void } {
   );
   const userExists = knownUsers(accounts);
   const dispatch = createDispatch({
-    surroundings: { router, rooms, rates, history, memberships, accounts, userExists, health, meter },
+    surroundings: {
+      router,
+      rooms,
+      readMarks,
+      spaces,
+      rates,
+      history,
+      memberships,
+      accounts,
+      people,
+      watches,
+      userExists,
+      health,
+      meter,
+    },
     maySpeakTo: (connection) => outlet.maySpeakTo(connection),
     metrics,
     log,
   });
   const { connectionsPerUser = CONNECTIONS_PER_USER } = options;
-  const ready = { router, rooms, meter, memberships, node, heartbeatMs, limits: limitsOf(options) };
+  const limits = limitsOf(options);
+  const ready = { router, rooms, spaces, bystanders, meter, memberships, node, heartbeatMs, limits };
   return serveSessions({
     ...shared,
     admitted,
@@ -255,15 +269,5 @@ function limitsOf({ rates }: GatewayOptions): Limits {
     messagesPerMinute: rates.enabled ? rates.messagesPerMinute : UNLIMITED,
     packetBytes: PACKET_BYTES_MAX,
     contentCharacters: TEXT_MAX,
-  };
-}
-
-function knownUsers(accounts: GatewayOptions["accounts"]): (userId: UserId) => Promise<boolean> {
-  const known = new LRUCache<UserId, true>({ max: KNOWN_USERS_MAX, ttl: KNOWN_USERS_TTL_MS });
-  return async (userId) => {
-    if (known.has(userId)) return true;
-    const [user] = await accounts.users([userId]);
-    if (user) known.set(userId, true);
-    return user !== undefined;
   };
 }

@@ -50,7 +50,7 @@ const subscribed = (gateway: StagedGateway, nodes: number) =>
     expect(subscribers).toBe(nodes);
   });
 
-describe("delivery", () => {
+describe("row D4: delivery", () => {
   it("reaches 100 listeners on two gateways, WebSocket and polling, in order and once", async () => {
     const listeners = await Promise.all(
       upTo(100).map((n) => listener(n % 2 ? one : two, n % 10 === 0 ? ["polling"] : undefined)),

@@ -22,8 +22,14 @@ export function recordingLogger(level: "warn" | "error" = "error"): { logger: Lo
 }
 
 type Logged = { epoch: number; event: ChannelEvent };
-/** One channel: its log, who is in it, and the reign that decides. */
-export type ChannelDouble = { log: Logged[]; members: Set<UserId>; epoch: number };
+/** One channel: its log, who is in it, and the reign that decides. `crowd`: as many members besides, whom nobody meets. */
+export type ChannelDouble = {
+  log: Logged[];
+  members: Set<UserId>;
+  epoch: number;
+  spaceId?: ChannelId;
+  crowd?: number;
+};
 
 export type ChannelsDouble = Router & {
   channels: Map<ChannelId, ChannelDouble>;
@@ -76,7 +82,8 @@ export function memoryChannels(): ChannelsDouble {
     },
     async askUser(userId, command) {
       double.attached.push({ userId, command });
-      return { ok: true } as never;
+      const isSeen = command.type === "watch" || command.type === "presence";
+      return { ok: true, ...(isSeen && { presence: { userId, status: "offline" } }) } as never;
     },
     async heads(ids) {
       const known = ids.filter((id) => channels.has(id));
@@ -129,9 +136,36 @@ function answerOf(
       return { unread: 0 };
     case "invite":
       return { member: memberOf(command.userId, "pending") };
+    case "change_member":
+      return { member: memberOf(command.userId, "active") };
+    case "remove_member":
+      return { member: memberOf(command.userId, "left") };
+    case "update":
+      return { channel: channelOf(id, channel) };
+    case "message":
+    case "edit":
+      return { message: messageOf(id, channel, command) };
+    case "react":
+      return { count: command.on ? 1 : 0 };
+    case "delete":
+    case "pin":
+    case "typing":
+      return {};
+    case "follow":
+      return { unread: 0 };
+    case "member":
+      return channel.members.has(command.userId)
+        ? { kind: "space", member: memberOf(command.userId, "active") }
+        : { kind: "space" };
     default:
       throw new Error(`the double knows no ${command.type}`);
   }
+}
+
+/** The one in the log, or one as good. */
+function messageOf(id: ChannelId, { log }: ChannelDouble, { by, seq }: { by: UserId; seq: number }): Message {
+  const event = log[seq - 1]?.event;
+  return event?.type === "message:new" ? event.message : newMessage(id, seq, by);
 }
 
 /** As the channel actor: of one reign, `reset` for another history. */
@@ -158,7 +192,10 @@ function headOf({ log }: ChannelDouble): Position {
 
 function channelOf(id: ChannelId, channel: ChannelDouble): Channel {
   const [seq, epoch] = headOf(channel);
-  return { id, kind: "group", settings: {}, archived: false, seq, epoch, memberCount: channel.members.size };
+  const { members, spaceId, crowd = 0 } = channel;
+  const memberCount = members.size + crowd;
+  const kind = spaceId ? "topic" : "group";
+  return { id, kind, spaceId, settings: {}, archived: false, seq, epoch, memberCount };
 }
 
 function memberOf(userId: UserId, status: Member["status"]): Member {
@@ -184,12 +221,17 @@ function membershipOf(id: ChannelId, channel: ChannelDouble, userId: UserId): Me
     unread: 0,
     mentions: 0,
     readSeq: 0,
+    notify: "all",
   };
 }
 
 export function messageEvent(channelId: ChannelId, seq: number, by: UserId, content = "hello"): ChannelEvent {
-  const atMs = Date.now();
-  const message: Message = {
+  const message = newMessage(channelId, seq, by, content);
+  return { type: "message:new", seq, atMs: message.atMs, by, message };
+}
+
+function newMessage(channelId: ChannelId, seq: number, by: UserId, content = "hello"): Message {
+  return {
     id: messageId(channelId, seq),
     channelId,
     seq,
@@ -204,10 +246,9 @@ export function messageEvent(channelId: ChannelId, seq: number, by: UserId, cont
     replyCount: 0,
     reactions: [],
     pinned: false,
-    atMs,
+    atMs: Date.now(),
     metadata: {},
   };
-  return { type: "message:new", seq, atMs, by, message };
 }
 
 export function leftEvent(seq: number, userId: UserId): ChannelEvent {

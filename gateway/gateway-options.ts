@@ -4,8 +4,8 @@ import type { Clock, Router } from "../actors/ports.ts";
 import type { Health } from "../protocol/requests.ts";
 import type { Metrics } from "../src/telemetry/metrics.ts";
 import type { RedisClient } from "./adapter/subscriptions.ts";
-import type { VerifiedToken } from "./admission.ts";
-import type { Accounts, History, Memberships } from "./ports.ts";
+import type { VerifyToken } from "./auth/tokens.ts";
+import type { Accounts, History, Memberships, People } from "./ports.ts";
 
 export type GatewayOptions = {
   /** This node's incarnation. */
@@ -24,8 +24,9 @@ export type GatewayOptions = {
   memberships: Memberships;
   history: History;
   accounts: Pick<Accounts, "users" | "byUsernames" | "revocations">;
+  people: Pick<People, "choosePresence">;
   clock: Clock;
-  verifyToken(token: string): VerifiedToken | undefined;
+  verifyToken: VerifyToken;
   /** The shard of a channel's or user's id. */
   shardOf(id: string): number;
   /** What `health:check` answers, from what the node knows already. */

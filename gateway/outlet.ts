@@ -56,6 +56,11 @@ export class BudgetedOutlet implements Outlet {
     return false;
   }
 
+  pass(to: RoomConnection, frame: Frame): void {
+    const { closing, lane } = to as Connection;
+    if (!closing) lane.offer(frame, 0);
+  }
+
   tellBehind(to: RoomConnection, channelId: ChannelId): void {
     const connection = to as Connection;
     if (connection.laggingSinceMs === undefined) this.#sayBehind(connection, channelId);

@@ -1,38 +1,76 @@
 /** From a request to send to what the channel's actor takes: rendered, its mentions found, its hash taken (rule H6). */
 import { createHash } from "node:crypto";
 import type { PreparedMessage } from "../actors/commands.ts";
+import type { Mention, Message } from "../protocol/message.ts";
 import { type Refused, refused } from "../protocol/refusals.ts";
-import type { MessageDraft } from "../protocol/requests.ts";
+import { lengthFits, lengthRule, type MessageDraft } from "../protocol/requests.ts";
 import type { User } from "../protocol/users.ts";
-import { parseText } from "./rendering.ts";
+import { Highlighter } from "./highlighting.ts";
+import { codeHtml, parseText } from "./rendering.ts";
 
-/** What a draft may hold that this server does not offer. */
-const NOT_OFFERED = ["language", "filename", "replyTo", "threadId", "attachments", "encryption"] as const;
+/** Gives those of the usernames (lower case) that exist. Asked only when there are any; its rejection is passed on. */
+type FindUsers = (names: string[]) => Promise<User[]>;
 
-/**
- * Prepares a message of type `text`; every other type, replies, threads, attachments and encryption are `unsupported`.
- * `findUsers` gives those of the usernames (lower case) that exist; it is asked only when there are any, and its
- * rejection is passed on.
- */
+/** One thread per process colours code, whichever door it came through; it starts with the first. */
+const highlighter = new Highlighter();
+
+/** Prepares a message of type `text` or `code`; files, and attachments to any type, are `unsupported`. */
 export async function prepareMessage(
   draft: MessageDraft,
-  findUsers: (names: string[]) => Promise<User[]>,
+  findUsers: FindUsers,
 ): Promise<PreparedMessage | Refused> {
+  const { clientId, content, language, filename, replyTo, threadId, encryption } = draft;
   const type = draft.type ?? "text";
-  if (type !== "text") return refused("unsupported", { details: { type } });
-  const field = NOT_OFFERED.find((name) => draft[name] !== undefined);
-  if (field) return refused("unsupported", { details: { field } });
-  const parsed = parseText(draft.content);
-  const users = parsed.names.length > 0 ? await findUsers(parsed.names) : [];
+  if (type !== "text" && type !== "code") return refused("unsupported", { details: { type } });
+  if (draft.attachments) return refused("unsupported", { details: { field: "attachments" } });
+  if (type === "text" && (language !== undefined || filename !== undefined))
+    return refused("malformed", { message: "language and filename go with type code." });
   return {
-    clientId: draft.clientId,
+    clientId,
     type,
-    content: draft.content,
-    ...parsed.render(users),
+    content,
+    ...(await render({ type, content, language, encryption }, findUsers)),
+    ...(language !== undefined && { language }),
+    ...(filename !== undefined && { filename }),
+    ...(replyTo && { replyTo }),
+    ...(threadId && { threadId }),
+    ...(encryption && { encryption }),
     attachments: [],
     metadata: draft.metadata ?? {},
     sentHash: sentHash(draft),
   };
+}
+
+/** The HTML of another text for a message: code stays code, what is encrypted stays opaque, and the bounds are its type's. */
+export async function prepareEdit(
+  { type, language, encryption, attachments }: Message,
+  content: string,
+  findUsers: FindUsers,
+): Promise<string | Refused> {
+  if (!lengthFits({ content, type, encryption, attachments }))
+    return refused("malformed", { message: lengthRule.error });
+  const { html } = await render({ type, content, language, encryption }, findUsers);
+  return html;
+}
+
+type Written = Pick<Message, "type" | "content" | "language" | "encryption">;
+
+/** What is encrypted cannot be read; code is coloured and names nobody; all else is Markdown. */
+async function render(
+  { type, content, language, encryption }: Written,
+  findUsers: FindUsers,
+): Promise<{ html: string; mentions: Mention[] }> {
+  if (encryption) return { html: "", mentions: [] };
+  if (type === "code") {
+    const coloured = language === undefined ? undefined : await highlighter.highlight(content, language);
+    return { html: coloured ?? codeHtml(content, language), mentions: [] };
+  }
+  const { names, snippets, render } = parseText(content);
+  const [users, coloured] = await Promise.all([
+    names.length > 0 ? findUsers(names) : [],
+    Promise.all(snippets.map(({ code, language }) => highlighter.highlight(code, language))),
+  ]);
+  return render(users, coloured);
 }
 
 /**

@@ -4,8 +4,9 @@ import type { ChannelEvent } from "../protocol/events.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { messageId } from "../protocol/ids.ts";
 import type { Message } from "../protocol/message.ts";
+import { refused } from "../protocol/refusals.ts";
 import type { MessagePage } from "../protocol/requests.ts";
-import { changedMessages, composeRecent, readMessage, readPage } from "./reading.ts";
+import { type AskMessage, changedMessages, composeRecent, readPage, readPins } from "./reading.ts";
 import { id, listHistory, someChannel, someMessage, someOpened } from "./routes/rest-doubles.ts";
 
 const CHANNEL = id<ChannelId>(9);
@@ -153,31 +154,189 @@ describe("row F5: pages follow on each other", () => {
   });
 });
 
-describe("one message", () => {
-  const history = listHistory(stored(1, 3));
-  test("is read as it stands, from either side", async () => {
-    expect(await readMessage(history, opened(5, [edited(4, 2), born(5)]), 2)).toMatchObject({
-      content: "edited 4",
-    });
-    expect(await readMessage(history, opened(5, [born(5)]), 5)).toMatchObject({ content: "m5" });
+const REPLY = { threadId: messageId(CHANNEL, 1) };
+const replied = (seq: number, to = 1): ChannelEvent => ({
+  type: "message:new",
+  seq,
+  atMs: seq * 1_000,
+  by: ANN,
+  message: someMessage(CHANNEL, seq, { threadId: messageId(CHANNEL, to) }),
+  thread: { id: messageId(CHANNEL, to), authorId: ANN, replyCount: seq, lastReplyAtMs: seq * 1_000 },
+});
+
+describe("row C7: replies are read by thread, and not in the channel", () => {
+  const rows = [...stored(1, 3), someMessage(CHANNEL, 4, REPLY), someMessage(CHANNEL, 5)];
+  const at = opened(9, [replied(6), born(7), replied(8, 2), replied(9)]);
+
+  test("rule H4: pages outside threads leave out unflushed replies, and take in what these say of the first message", async () => {
+    const page = await composeRecent(listHistory(rows), at, 50);
+    expect(seqs(page)).toEqual([1, 2, 3, 5, 7]);
+    expect(page.messages.map(({ replyCount }) => replyCount)).toEqual([9, 8, 0, 0, 0]);
   });
-  test("is not there where its seq is another event's, or beyond the head", async () => {
-    expect(await readMessage(history, opened(5, [edited(4, 2), born(5)]), 4)).toBeUndefined();
-    expect(await readMessage(listHistory(stored(1, 9)), opened(5), 6)).toBeUndefined();
+
+  test("a page of a thread has its replies, stored and unflushed, and nothing else", async () => {
+    const page = await read(listHistory(rows), at, { limit: 2, threadSeq: 1 });
+    expect(seqs(page)).toEqual([6, 9]);
+    expect(page.newer).toBeUndefined();
+    const older = await read(listHistory(rows), at, { limit: 2, threadSeq: 1, before: page.older });
+    expect(seqs(older)).toEqual([4]);
+    expect(older.older).toBeUndefined();
+  });
+
+  test("replies do not make a channel's newest page look as if more followed", async () => {
+    const page = await read(listHistory(stored(1, 5)), opened(6, [replied(6)]), {
+      limit: 2,
+      around: messageId(CHANNEL, 5),
+    });
+    expect(page.newer).toBeUndefined();
+  });
+
+  test("a cursor of one list continues no other", async () => {
+    const history = listHistory(rows);
+    const thread = await read(history, at, { limit: 1, threadSeq: 1 });
+    const channel = await read(history, at, { limit: 1 });
+    for (const query of [
+      { before: thread.older },
+      { before: channel.older, threadSeq: 1 },
+      { before: thread.older, threadSeq: 2 },
+    ]) {
+      expect(await readPage(history, at, { limit: 1, ...query })).toMatchObject({
+        error: { code: "malformed" },
+      });
+    }
+  });
+});
+
+test("row C8: one's own unflushed reactions are marked, others' are not", async () => {
+  const reacted = (seq: number, by: UserId, emoji: string, count: number): ChannelEvent => ({
+    type: count > 0 ? "reaction:added" : "reaction:removed",
+    seq,
+    atMs: seq,
+    by,
+    messageId: messageId(CHANNEL, 1),
+    emoji,
+    count,
+    recent: [],
+  });
+  const events = [reacted(2, ANN, "👍", 1), reacted(3, id<UserId>(2), "🎉", 1), reacted(4, ANN, "🔥", 1)];
+  const page = await composeRecent(
+    listHistory(stored(1, 1)),
+    opened(5, [...events, reacted(5, ANN, "🔥", 0)]),
+    1,
+  );
+  expect(page.messages[0]!.reactions).toEqual([
+    { emoji: "👍", count: 1, recent: [], me: true },
+    { emoji: "🎉", count: 1, recent: [] },
+  ]);
+});
+
+test("the reader is told to History, for their own reactions and as the store promises", async () => {
+  const asked: unknown[] = [];
+  const history = listHistory(stored(1, 1), {
+    page: async (_id, query) => {
+      asked.push(query.reader);
+      return { messages: [], hasOlder: false, hasNewer: false };
+    },
+    changed: async (_id, _since, _limit, reader) => {
+      asked.push(reader);
+      return [];
+    },
+    pins: async (_id, reader) => {
+      asked.push(reader);
+      return [];
+    },
+  });
+  await composeRecent(history, opened(1), 1);
+  await read(history, opened(1), { limit: 1 });
+  await changedMessages(history, opened(1), { seq: 0 }, 1, async () => refused("not_found"));
+  await readPins(history, opened(1), async () => refused("not_found"));
+  expect(asked).toEqual([ANN, ANN, ANN, ANN]);
+});
+
+/** An owner who has these; `asked` is what it was asked for. */
+function owner(messages: readonly Message[]): { ask: AskMessage; asked: number[] } {
+  const asked: number[] = [];
+  const ask: AskMessage = async (seq) => {
+    asked.push(seq);
+    const message = messages.find((each) => each.seq === seq);
+    return message ? { ok: true, message } : refused("not_found");
+  };
+  return { ask, asked };
+}
+
+describe("row C9: pins", () => {
+  const pin = (seq: number, of: number, type: "message:pinned" | "message:unpinned" = "message:pinned") =>
+    ({ type, seq, atMs: seq, by: ANN, messageId: messageId(CHANNEL, of) }) as ChannelEvent;
+  const pinned = [1, 2].map((seq) => someMessage(CHANNEL, seq, { pinned: true }));
+
+  test("rule H4: the last pinned first, unflushed ones and what became of the stored ones", async () => {
+    const history = listHistory([...pinned, ...stored(3, 4)]);
+    const at = opened(12, [
+      pin(6, 3),
+      born(7),
+      pin(8, 7),
+      pin(9, 1, "message:unpinned"),
+      pin(10, 4),
+      deleted(11, 4),
+      edited(12, 2),
+    ]);
+    const { ask, asked } = owner(stored(1, 4));
+    const pins = await readPins(history, at, ask);
+    expect(pins).toMatchObject({
+      ok: true,
+      messages: [{ seq: 7 }, { seq: 3 }, { seq: 2, content: "edited 12" }],
+    });
+    expect(asked).toEqual([3]);
+  });
+
+  test("pinned again is pinned last", async () => {
+    const at = opened(4, [pin(3, 1, "message:unpinned"), pin(4, 1)]);
+    const pins = await readPins(listHistory(pinned), at, owner([]).ask);
+    expect(pins).toMatchObject({ messages: [{ seq: 1 }, { seq: 2 }] });
+  });
+
+  test("an owner who cannot be asked is the answer", async () => {
+    const pins = await readPins(listHistory([]), opened(2, [pin(2, 1)]), async () => refused("unavailable"));
+    expect(pins).toMatchObject({ ok: false, error: { code: "unavailable" } });
   });
 });
 
 describe("row D6: what changed since", () => {
   test("holds new and changed messages, stored and unflushed, up to the position", async () => {
     const at = opened(6, [edited(5, 1), born(6)]);
-    const changed = await changedMessages(listHistory(stored(1, 4)), at, { seq: 3 }, 100);
-    expect(changed!.map(({ seq, content }) => [seq, content])).toEqual([
+    const changed = await changedMessages(
+      listHistory(stored(1, 4)),
+      at,
+      { seq: 3 },
+      100,
+      owner(stored(1, 4)).ask,
+    );
+    expect((changed as Message[]).map(({ seq, content }) => [seq, content])).toEqual([
       [1, "edited 5"],
       [4, "m4"],
       [6, "m6"],
     ]);
   });
+  test("row C7: replies are among them, also those that only an unflushed event changed", async () => {
+    const rows = [someMessage(CHANNEL, 2, REPLY), someMessage(CHANNEL, 4, REPLY)];
+    const at = opened(6, [edited(5, 2), replied(6)]);
+    const { ask, asked } = owner([...stored(1, 1), ...rows]);
+    const changed = await changedMessages(listHistory(rows), at, { seq: 3 }, 100, ask);
+    expect((changed as Message[]).map(({ seq }) => seq)).toEqual([1, 2, 4, 6]);
+    expect(asked).toEqual([2, 1]);
+  });
   test("is undefined when it is more than asked for", async () => {
-    expect(await changedMessages(listHistory(stored(1, 9)), opened(9), { seq: 0 }, 5)).toBeUndefined();
+    const { ask } = owner([]);
+    expect(await changedMessages(listHistory(stored(1, 9)), opened(9), { seq: 0 }, 5, ask)).toBeUndefined();
+  });
+  test("is refused when the owner can no longer be asked", async () => {
+    const changed = await changedMessages(
+      listHistory([]),
+      opened(6, [edited(5, 1)]),
+      { seq: 3 },
+      100,
+      async () => refused("unavailable"),
+    );
+    expect(changed).toMatchObject({ error: { code: "unavailable" } });
   });
 });

@@ -3,9 +3,10 @@
  * that knows nothing of the first. Mentions are found here and nowhere else, so code and links hold none by accident.
  */
 import MarkdownIt, { type StateInline, type Token } from "markdown-it";
-import sanitizeHtml from "sanitize-html";
 import type { Mention } from "../protocol/message.ts";
 import type { User } from "../protocol/users.ts";
+import type { Snippet } from "./highlight-worker.ts";
+import { CODE_CLOSING, codeOpening, LANGUAGE, LINK_REL, LINK_SCHEMES, sanitise } from "./sanitising.ts";
 
 /**
  * Text with more signs of markup, or more addresses and mentions, is shown as it was written: every sender shares the
@@ -24,10 +25,6 @@ const PLAIN = /^(?!\d{1,9}\.)[\p{L}\p{N}](?:[\p{L}\p{M}\p{N},!?; ]|\.(?= |$|\d))
 const NESTING_MAX = 20;
 /** Names that one message may mention: more are left as text. */
 export const MENTIONS_MAX = 50;
-
-const LINK_REL = "noopener nofollow ugc";
-/** What a link in a message may open. */
-const LINK_SCHEMES = ["http", "https", "mailto"];
 
 /** What `parseText` hands to the renderer's rules. */
 type RenderEnv = { users: Map<string, User> };
@@ -59,55 +56,16 @@ markdown.inline.ruler.before("link", "mention", readMention);
 markdown.renderer.rules.mention = (tokens, index, _options, env) =>
   mentionHtml(tokens[index]!.content, (env as RenderEnv).users);
 
-const ALLOWED: sanitizeHtml.IOptions = {
-  allowedTags: [
-    "p",
-    "br",
-    "hr",
-    "strong",
-    "em",
-    "s",
-    "code",
-    "pre",
-    "blockquote",
-    "ul",
-    "ol",
-    "li",
-    "a",
-    "span",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-  ],
-  allowedAttributes: {
-    a: ["href", "title", "rel", "target"],
-    span: ["class", "data-user-id"],
-    code: ["class"],
-    ol: ["start"],
-  },
-  allowedClasses: { span: ["mention"], code: [/^language-[a-z0-9+#-]{1,40}$/i] },
-  allowedSchemes: LINK_SCHEMES,
-  allowedSchemesAppliedToAttributes: ["href"],
-  allowProtocolRelative: false,
-  nestingLimit: 50,
-  transformTags: {
-    a: (tagName, attribs) => ({ tagName, attribs: { ...attribs, rel: LINK_REL, target: "_blank" } }),
-  },
-};
-
-/** A message, parsed: the names it may mention, and `render` once it is known whose they are. */
+/** A message, parsed: the names it may mention, the code that it holds, and `render` once it is known what they are. */
 export type Parsed = {
   names: string[];
-  render(users: readonly User[]): { html: string; mentions: Mention[] };
+  /** Fenced blocks that name a language, in the order of the text. */
+  snippets: Snippet[];
+  /** `coloured`: for each of `snippets` its HTML, or undefined where it stays as it was written. */
+  render(
+    users: readonly User[],
+    coloured?: readonly (string | undefined)[],
+  ): { html: string; mentions: Mention[] };
 };
 
 /** Parses `content` once. `render` takes the users among `names` that exist; it keeps the order of the text. */
@@ -116,7 +74,7 @@ export function parseText(content: string): Parsed {
 }
 
 function asPlain(content: string): Parsed {
-  return { names: [], render: () => ({ html: plainHtml(content), mentions: [] }) };
+  return { names: [], snippets: [], render: () => ({ html: plainHtml(content), mentions: [] }) };
 }
 
 /** As `parseText`, without its short way for words alone. */
@@ -130,12 +88,42 @@ export function parseMarkdown(content: string): Parsed {
   }
   return {
     names: [...names].filter((name) => !FOR_ALL.has(name)),
-    render: (users) => {
+    snippets: snippetsOf(tokens),
+    render: (users, coloured = []) => {
       const byName = new Map(users.map((user) => [user.username.toLowerCase(), user]));
       const html = markdown.renderer.render(tokens, markdown.options, { users: byName });
-      return { html: sanitizeHtml(html, ALLOWED).trim(), mentions: mentionsOf(found, byName) };
+      return { html: withColours(sanitise(html).trim(), coloured), mentions: mentionsOf(found, byName) };
     },
   };
+}
+
+/** A message of type `code`, as it was written. */
+export function codeHtml(code: string, language: string | undefined): string {
+  return `${codeOpening(language)}${markdown.utils.escapeHtml(code)}${CODE_CLOSING}`;
+}
+
+/** The first word after a fence names its language. */
+function snippetsOf(tokens: readonly Token[]): Snippet[] {
+  return tokens
+    .filter((token) => token.type === "fence")
+    .map((token) => ({ code: token.content, language: languageOf(token) }))
+    .filter(({ language }) => LANGUAGE.test(language));
+}
+
+function languageOf({ info }: Token): string {
+  return markdown.utils.unescapeAll(info).trim().split(/\s+/)[0]!;
+}
+
+/** A block of code with a language: nobody writes these tags but we, since what people write is escaped. */
+const CODE_BLOCK = /<pre><code class="language-[^"]*">[^<]*<\/code><\/pre>/g;
+
+/** Puts coloured blocks, which passed the wall by themselves, in the places of those that were written. */
+function withColours(html: string, coloured: readonly (string | undefined)[]): string {
+  if (coloured.every((each) => each === undefined)) return html;
+  // Should the wall ever have taken a block away, colours would go to the wrong ones.
+  if (html.match(CODE_BLOCK)?.length !== coloured.length) return html;
+  let at = 0;
+  return html.replace(CODE_BLOCK, (written) => coloured[at++] ?? written);
 }
 
 function isTooRich(content: string): boolean {

@@ -2,8 +2,8 @@
  * A client that comes back (row D5): what it missed in each channel, from the room's ring where that knows enough to judge,
  * else from the owner; and it listens to them again.
  */
-import type { Router, Trace } from "../actors/ports.ts";
-import type { ChannelId } from "../protocol/ids.ts";
+import { type Router, StoreAway, type Trace } from "../actors/ports.ts";
+import type { ChannelId, UserId } from "../protocol/ids.ts";
 import type { RefusalCode } from "../protocol/refusals.ts";
 import {
   type ChannelSynced,
@@ -12,10 +12,11 @@ import {
   SYNC_LIMIT_MAX,
 } from "../protocol/requests.ts";
 import type { Connection } from "./connections.ts";
-import type { Membership } from "./ports.ts";
+import type { Membership, Memberships } from "./ports.ts";
 import { weightOf } from "./rooms/position.ts";
 import { SYNC_BYTES_MAX } from "./rooms/room.ts";
 import type { Entry, Rooms } from "./rooms/rooms.ts";
+import type { Spaces, Standing } from "./rooms/spaces.ts";
 
 /** Events that one resume answers over all its channels, about; the rest comes by `channel:sync` (`more`). */
 const RESUME_EVENTS = 5_000;
@@ -45,6 +46,8 @@ export function boundSynced(synced: ChannelSynced, maxBytes = SYNC_BYTES_MAX): C
 export type ResumeOptions = {
   router: Router;
   rooms: Rooms;
+  spaces: Pick<Spaces, "admits">;
+  memberships: Pick<Memberships, "ofUser">;
   meter: {
     resumed(outcome: "resumed" | "reset" | "refused"): void;
     answered(source: "ring" | "owner"): void;
@@ -66,19 +69,24 @@ export async function resume(
 ): Promise<Resumed> {
   const named = Object.entries(points) as [ChannelId, [number, number]][];
   const byId = new Map(memberships?.map((membership) => [membership.channel.id, membership]));
+  const joined = [...byId.keys()].filter((id) => !Object.hasOwn(points, id));
+  // Among what is named may be spaces, which are in no list of channels.
+  const spaces = named.some(([id]) => !byId.has(id)) ? await spacesOf(connection.userId, options) : [];
+  for (const space of spaces ?? []) byId.set(space.channel.id, space);
+  const isListed = memberships !== undefined && spaces !== undefined;
   const share = Math.floor(RESUME_EVENTS / Math.max(1, named.length));
   const limit = Math.min(SYNC_LIMIT_MAX, Math.max(RESUME_EVENTS_OF_CHANNEL_MIN, share));
   const maxBytes = Math.min(SYNC_BYTES_MAX, Math.floor(RESUME_BYTES / Math.max(1, named.length)));
   const resumed: SessionResumed = {
     channels: {},
-    joined: [...byId.keys()].filter((id) => !Object.hasOwn(points, id)),
+    joined,
     left: [],
   };
   const endings: (() => void)[] = [];
   await Promise.all(
     named.map(async ([channelId, [seq, epoch]]) => {
       const point = { channelId, seq, epoch, limit, maxBytes, membership: byId.get(channelId) };
-      const outcome = memberships && !point.membership ? "left" : await resumeOne(connection, point, options);
+      const outcome = isListed && !point.membership ? "left" : await resumeOne(connection, point, options);
       if (outcome === "left") resumed.left.push(channelId);
       options.meter.resumed(
         typeof outcome === "string" ? "refused" : outcome.synced.reset ? "reset" : "resumed",
@@ -94,6 +102,19 @@ export async function resume(
   return { resumed, afterwards };
 }
 
+/** Undefined while Postgres is away: then the owners alone are asked. */
+async function spacesOf(
+  userId: UserId,
+  { memberships }: Pick<ResumeOptions, "memberships">,
+): Promise<Membership[] | undefined> {
+  try {
+    return await memberships.ofUser(userId, { kind: "space" });
+  } catch (error) {
+    if (error instanceof StoreAway) return undefined;
+    throw error;
+  }
+}
+
 type Point = {
   channelId: ChannelId;
   seq: number;
@@ -106,13 +127,20 @@ type Point = {
 async function resumeOne(
   connection: Connection,
   { channelId, seq, epoch, limit, maxBytes, membership }: Point,
-  { router, rooms, meter, trace }: ResumeOptions & { trace: Trace },
+  options: ResumeOptions & { trace: Trace },
 ): Promise<{ synced: ChannelSynced; ending: () => void } | "left" | "unknown"> {
+  const { router, rooms, meter, trace } = options;
   const entry = rooms.enter(connection, channelId);
   const { userId } = connection;
+  const standing = await standingIn(entry, connection, membership, options);
+  if (standing !== "member") {
+    if (standing === "outsider") entry.refuse();
+    else entry.withdraw();
+    return standing === "outsider" ? "left" : "unknown";
+  }
   if (membership && entry.room.vouchesFor(userId, membership.channel)) {
     const synced = entry.room.sync(seq, epoch, limit, maxBytes);
-    if (synced) {
+    if (synced && entry.allows(synced)) {
       meter.answered("ring");
       return { synced, ending: () => letIn(entry, synced) };
     }
@@ -133,6 +161,22 @@ async function resumeOne(
   const { ok: _ok, ...whole } = answer;
   const synced = boundSynced(whole, maxBytes);
   return { synced, ending: () => letIn(entry, synced) };
+}
+
+/** As the channel's space sees the person (rule E1). Whose membership is not at hand is asked of the owner, with the space. */
+async function standingIn(
+  { room }: Entry,
+  { userId }: Connection,
+  membership: Membership | undefined,
+  { router, spaces, trace }: ResumeOptions & { trace: Trace },
+): Promise<Standing> {
+  if (membership) room.about.learn(membership.channel);
+  else if (!room.about.isKnown) {
+    const opened = await router.askChannel(room.channelId, { type: "open", by: userId }, trace);
+    if (!opened.ok) return deniesAccess(opened.error.code) ? "outsider" : "unknown";
+    room.about.learn(opened.channel);
+  }
+  return spaces.admits(room.about, userId);
 }
 
 function letIn(entry: Entry, synced: ChannelSynced): void {

@@ -4,14 +4,17 @@ import { StoreAway } from "../actors/ports.ts";
 import type { ResumePoints } from "../protocol/requests.ts";
 import type { Limits, SessionReady } from "../protocol/session.ts";
 import type { Connection } from "./connections.ts";
+import { tellEarly } from "./early.ts";
 import type { Membership, Memberships } from "./ports.ts";
 import { type ResumeOptions, resume } from "./resuming.ts";
+import type { Bystanders } from "./rooms/bystanders.ts";
 
 /** Between two tries while Postgres is away; jittered, since everyone waits. */
 const RETRY_MS = 1_000;
 
 export type ReadyOptions = ResumeOptions & {
   memberships: Memberships;
+  bystanders: Pick<Bystanders, "connected">;
   node: string;
   heartbeatMs: number;
   limits: Limits;
@@ -47,7 +50,12 @@ export async function sayReady(
     ...(back && { resumed: back.resumed }),
   };
   connection.socket.emit("session:ready", ready);
+  tellEarly(connection);
   back?.afterwards();
+  await options.bystanders.connected(
+    connection,
+    memberships.map(({ channel }) => channel),
+  );
 }
 
 async function membershipsOf(

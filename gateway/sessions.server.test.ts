@@ -66,7 +66,14 @@ describe("connecting", () => {
         command: {
           type: "attach",
           node: expect.any(String),
-          connections: [{ connectionId: client.socket.id, device: "phone", sinceMs: expect.any(Number) }],
+          connections: [
+            {
+              connectionId: client.socket.id,
+              device: "phone",
+              sinceMs: expect.any(Number),
+              activeAtMs: expect.any(Number),
+            },
+          ],
         },
       },
     ]);
@@ -91,6 +98,31 @@ describe("connecting", () => {
     expect(said).toEqual([]);
     stage.channels.memberships.ofUser = ofUser;
     await expect.poll(() => said[0]?.event, { timeout: 4_000 }).toBe("session:ready");
+    socket.disconnect();
+  });
+
+  it("tells a person nothing before session:ready: counts come with it, notices behind it, of many the first", async () => {
+    const { ofUser } = stage.channels.memberships;
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    stage.channels.memberships.ofUser = async (...asked) => held.then(() => ofUser(...asked));
+    const userId = newUser();
+    const { said, socket, ask } = openClient(one.url, userId);
+    await once(socket as never, "connect");
+    one.devices.tellUser(userId, "unread", { unread: 1 });
+    for (let n = 0; n < 30; n++) one.devices.tellUser(userId, "notification", { n });
+    await ask("health:check", {});
+    expect(said).toEqual([]);
+    letGo();
+    await expect.poll(() => said.length).toBe(21);
+    one.devices.tellUser(userId, "unread", { unread: 2 });
+    await expect.poll(() => said.length).toBe(22);
+    const notices = said.slice(1, 21).map(({ event, payload }) => [event, payload.n]);
+    expect(notices).toEqual(Array.from({ length: 20 }, (_, n) => ["notification", n]));
+    expect([said[0]!.event, said[21]]).toEqual([
+      "session:ready",
+      { event: "unread", payload: { unread: 2 } },
+    ]);
     socket.disconnect();
   });
 

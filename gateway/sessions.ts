@@ -11,6 +11,8 @@ import type { Attachments } from "./attachments.ts";
 import { closeConnection } from "./closing.ts";
 import type { Connection, Connections } from "./connections.ts";
 import type { BudgetedOutlet } from "./outlet.ts";
+import type { Watches } from "./presence.ts";
+import type { Bystanders } from "./rooms/bystanders.ts";
 import type { Rooms } from "./rooms/rooms.ts";
 import { type ReadyOptions, sayReady } from "./session-ready.ts";
 
@@ -24,6 +26,8 @@ export type SessionsOptions = {
   rooms: Rooms;
   outlet: BudgetedOutlet;
   attachments: Attachments;
+  watches: Watches;
+  bystanders: Pick<Bystanders, "gone">;
   clock: Clock;
   ready: ReadyOptions;
   dispatch(connection: Connection, packet: readonly unknown[]): void;
@@ -50,17 +54,22 @@ function begin(socket: Socket, options: SessionsOptions): void {
   const { admitted, connections, attachments, dispatch, isRevoked, log } = options;
   const { token, handshake } = admitted.get(socket)!;
   const engine = socket.conn as unknown as EngineConnection;
+  const sinceMs = options.clock.nowMs();
   const connection: Connection = {
     id: socket.id as ConnectionId,
     userId: token.userId,
     device: handshake.device,
-    sinceMs: options.clock.nowMs(),
+    sinceMs,
+    activeAtMs: sinceMs,
+    activeToldAtMs: sinceMs,
     issuedAtMs: token.issuedAtMs,
     expiresAtMs: token.expiresAtMs,
     socket,
     lane: laneOf(engine),
     listening: new Set(),
+    watching: new Set(),
     owedBehind: new Set(),
+    early: [],
     eventsSecond: 0,
     eventsInSecond: 0,
     requests: 0,
@@ -69,7 +78,10 @@ function begin(socket: Socket, options: SessionsOptions): void {
   makeRoom(connection.userId, options);
   connections.add(connection);
   // Every event goes one way, whatever its name: nothing a client sends becomes an event of ours.
-  socket.use((packet) => dispatch(connection, packet));
+  socket.use((packet) => {
+    attachments.active(connection);
+    dispatch(connection, packet);
+  });
   // What the parser cannot read; the engine closes right behind this.
   socket.on("error", () => closeConnection(connection, { reason: "policy" }));
   socket.on("disconnect", (reason) => end(connection, reason, options));
@@ -92,11 +104,13 @@ function makeRoom(userId: UserId, { connections, connectionsPerUser }: SessionsO
 }
 
 function end(connection: Connection, reason: string, options: SessionsOptions): void {
-  const { connections, rooms, outlet, attachments, metrics } = options;
+  const { connections, rooms, outlet, attachments, watches, bystanders, metrics } = options;
   metrics.disconnects.inc({ reason: connection.closing ?? reason });
   for (const channelId of [...connection.listening]) rooms.leave(connection, channelId);
   outlet.forget(connection);
+  watches.forget(connection);
   connections.remove(connection);
+  if (connections.ofUser(connection.userId).size === 0) bystanders.gone(connection.userId);
   attachments.changed(connection.userId);
   // A client that leaves the namespace and keeps the transport would be a connection that nobody counts.
   if (reason === "client namespace disconnect") connection.socket.conn.close();

@@ -1,11 +1,11 @@
 /** Socket.IO as this gateway needs it: default path and namespace, JSON parser, no compression, our adapter. */
 import { Server } from "socket.io";
-import type { ChannelEvents } from "../protocol/events.ts";
 import { PACKET_BYTES_MAX } from "../protocol/session.ts";
 import { hubAdapter } from "./adapter/hub-adapter.ts";
 import { isOriginAllowed } from "./admission.ts";
 import { FAREWELL_MS } from "./closing.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
+import type { Rooms } from "./rooms/rooms.ts";
 
 /** A connection that has not joined the namespace by then is cut, milliseconds: an honest client needs one round trip. */
 const JOIN_WITHIN_MS = 10_000;
@@ -14,10 +14,15 @@ const PONG_WITHIN_MS = 20_000;
 
 type ServerOptions = Pick<GatewayOptions, "prefix" | "redis" | "origins" | "transports" | "heartbeatMs">;
 
-/** Not attached to anything yet. `onEvents` gets what other nodes tell. Ready frames need JSON and no compression. */
-export function createSocketServer(options: ServerOptions, onEvents: (heard: ChannelEvents) => void): Server {
+/** Not attached to anything yet. `rooms` get what other nodes tell. Ready frames need JSON and no compression. */
+export function createSocketServer(options: ServerOptions, rooms: Pick<Rooms, "hear" | "signal">): Server {
   const { origins, transports, heartbeatMs } = options;
-  const adapter = hubAdapter({ ...options.redis, channelPrefix: channelPrefixOf(options.prefix), onEvents });
+  const adapter = hubAdapter({
+    ...options.redis,
+    channelPrefix: channelPrefixOf(options.prefix),
+    onEvents: (heard) => rooms.hear(heard),
+    onSignal: (heard) => rooms.signal(heard),
+  });
   return new Server({
     adapter: adapter as never,
     transports: [...transports],

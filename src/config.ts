@@ -1,4 +1,5 @@
 /** Every setting of a node: read from the environment once, here and nowhere else. The tables are in `config/`. */
+import { AUTH_SETTINGS } from "./config/auth.ts";
 import { CLIENT_SETTINGS } from "./config/clients.ts";
 import { CLUSTER_SETTINGS } from "./config/cluster.ts";
 import { PLACE_SETTINGS } from "./config/place.ts";
@@ -6,7 +7,13 @@ import { type Setting, SettingError } from "./config/setting.ts";
 import { STORE_SETTINGS } from "./config/stores.ts";
 import { Trouble } from "./lib/trouble.ts";
 
-const SETTINGS = { ...PLACE_SETTINGS, ...STORE_SETTINGS, ...CLUSTER_SETTINGS, ...CLIENT_SETTINGS };
+const SETTINGS = {
+  ...PLACE_SETTINGS,
+  ...STORE_SETTINGS,
+  ...CLUSTER_SETTINGS,
+  ...CLIENT_SETTINGS,
+  ...AUTH_SETTINGS,
+};
 
 type Settings = typeof SETTINGS;
 

@@ -1,6 +1,7 @@
 /** What the cluster, the store and the gateway of one node are to each other. They meet here and in `main.ts`, never directly. */
-import type { LogRecord } from "../actors/ports.ts";
-import type { ChannelId } from "../protocol/ids.ts";
+import type { Devices, LogRecord } from "../actors/ports.ts";
+import type { ChannelId, ConnectionId, UserId } from "../protocol/ids.ts";
+import type { Presence } from "../protocol/signals.ts";
 
 /** A stream ID of a shard's log: `<epoch>-<n>`. `n` 0 is the barrier of that reign. */
 export type LogId = readonly [epoch: number, n: number];
@@ -35,6 +36,16 @@ export interface Projector {
   remove(source: FlushSource): void;
   /** There is something new; with `atOnce`, someone waits for `persisted`. */
   nudge(source: FlushSource, atOnce: boolean): void;
+}
+
+/** The gateway of this node, as session actors reach it from wherever they live. At most once; none of these throws. */
+export interface LocalDevices {
+  /** To all connections of `userId` here. */
+  tellUser(userId: UserId, event: Parameters<Devices["tellUser"]>[2], payload: object): void;
+  /** To those connections of `viewers` here that watch the person. */
+  tellViewers(viewers: readonly UserId[], presence: Presence): void;
+  /** Ends these connections of `userId`: another took their place (row P6). */
+  replace(userId: UserId, connectionIds: readonly ConnectionId[]): void;
 }
 
 /** A way on which a node must be able to hear itself before it may call itself alive (rule P4). */

@@ -1,10 +1,11 @@
 /**
- * `@socket.io/redis-adapter`, sharded, with our own way for `channel:events`: whatever another node says about a channel
- * goes to the rooms, which put it in order and write it out, instead of to `super.broadcast`. Its class is not exported,
+ * `@socket.io/redis-adapter`, sharded, with our own way for `channel:events` and signals: whatever another node says about a
+ * channel goes to the rooms, which put it in order and write it out, instead of to `super.broadcast`. Its class is not exported,
  * so methods are replaced on the instance. All else (rooms, `io.to().emit`) stays the library's.
  */
 import { createShardedAdapter } from "@socket.io/redis-adapter";
 import type { Server } from "socket.io";
+import type { ChannelSignal } from "../../actors/ports.ts";
 import type { ChannelEvents } from "../../protocol/events.ts";
 import type { RedisClient } from "./subscriptions.ts";
 
@@ -12,6 +13,7 @@ import type { RedisClient } from "./subscriptions.ts";
 const BROADCAST = 3;
 const EVENT_PACKET = 2;
 const EVENTS = "channel:events";
+const SIGNALS: readonly unknown[] = ["typing", "receipts"] satisfies ChannelSignal["event"][];
 
 type BroadcastMessage = {
   type: number;
@@ -33,29 +35,42 @@ export type HubAdapterOptions = {
   channelPrefix: string;
   /** What another node told this one. */
   onEvents(heard: ChannelEvents): void;
+  onSignal(heard: ChannelSignal): void;
 };
 
 /** The adapter for `new Server({ adapter })`, which calls it with `new`: hence a `function`. */
 export function hubAdapter(options: HubAdapterOptions): (namespace: unknown) => object {
-  const { publisher, subscriber, channelPrefix, onEvents } = options;
+  const { publisher, subscriber, channelPrefix, onEvents, onSignal } = options;
   const create = createShardedAdapter(publisher, subscriber, { channelPrefix, subscriptionMode: "dynamic" });
   return function HubAdapter(namespace: unknown): object {
     const adapter = create(namespace) as unknown as ShardedAdapter;
     const onMessage = adapter.onMessage.bind(adapter);
     adapter.onMessage = (message) => {
       const data = message.type === BROADCAST ? message.data.packet.data : undefined;
-      if (data?.[0] !== EVENTS) onMessage(message);
-      else if (message.uid !== adapter.uid) onEvents(data[1] as ChannelEvents);
+      const isOurs = message.uid === adapter.uid;
+      if (data?.[0] === EVENTS) isOurs || onEvents(data[1] as ChannelEvents);
+      else if (SIGNALS.includes(data?.[0]))
+        isOurs || onSignal({ event: data![0], payload: data![1] } as ChannelSignal);
+      else onMessage(message);
     };
     return adapter;
   };
 }
 
 /** Tells the other nodes that have listeners there. Rejects when Redis did not take it. */
-export async function publishEvents(io: Server, envelope: ChannelEvents): Promise<void> {
+export function publishEvents(io: Server, envelope: ChannelEvents): Promise<void> {
+  return publish(io, EVENTS, envelope);
+}
+
+/** As `publishEvents`. */
+export function publishSignal(io: Server, { event, payload }: ChannelSignal): Promise<void> {
+  return publish(io, event, payload);
+}
+
+async function publish(io: Server, event: string, payload: { channelId: string }): Promise<void> {
   const adapter = io.of("/").adapter as unknown as ShardedAdapter;
-  const packet = { type: EVENT_PACKET, nsp: "/", data: [EVENTS, envelope] };
-  const opts = { rooms: [roomName(envelope.channelId)], except: [], flags: {} };
+  const packet = { type: EVENT_PACKET, nsp: "/", data: [event, payload] };
+  const opts = { rooms: [roomName(payload.channelId)], except: [], flags: {} };
   await adapter.publishAndReturnOffset({ type: BROADCAST, data: { packet, opts } });
 }
 

@@ -14,7 +14,7 @@ async function auth() {
   return { ...world, post };
 }
 
-describe("log-ins", () => {
+describe("row P1: log-ins", () => {
   test("begin with registering, by username or e-mail, without case", async () => {
     const { post } = await auth();
     const made = await post("register", { ...ann, email: "Ann@example.org", displayName: "Ann" });

@@ -7,13 +7,12 @@ import type { Login, Register } from "../../protocol/rest.ts";
 import type { User } from "../../protocol/users.ts";
 import type { Accounts } from "../ports.ts";
 import { HashingOverloaded, type Passwords } from "./passwords.ts";
+import { isReserved } from "./reserved-names.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** How long an unused log-in lives: each refresh starts it again. Chosen: a month of not looking. */
 export const REFRESH_TTL_MS = 30 * 24 * 60 * 60_000;
 const REFRESH_BYTES = 32;
-/** Names that mean something in a message or would mislead people. Compared without case. */
-const RESERVED = new Set(["everyone", "here", "channel", "system", "admin", "administrator", "hubbub"]);
 
 export type SignIn = { user: User; token: string; refreshToken: string; expiresAtMs: number };
 /** Where a revocation goes when Postgres knows it: to every gateway (rule E3). */
@@ -60,8 +59,7 @@ export function createSignIns(options: SignInOptions) {
           id = uuidv7() as UserId,
           displayName = request.username,
         } = request;
-        if (RESERVED.has(username.toLowerCase()))
-          return refused("conflict", { message: "That username is reserved." });
+        if (isReserved(username)) return refused("conflict", { message: "That username is reserved." });
         const passwordHash = await passwords.hash(password);
         const user = await accounts.create({ id, username, displayName, email, passwordHash });
         if (user === "taken")

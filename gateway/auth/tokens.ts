@@ -24,6 +24,13 @@ export type TokenOptions = {
 /** Who a valid token names, and since and until when, Unix milliseconds. */
 export type Verified = { userId: UserId; issuedAtMs: number; expiresAtMs: number };
 
+/** `away`: it cannot be told now. Undefined: the token is not valid. */
+export type Verdict = Verified | "away" | undefined;
+/** What a client hears of `away`. */
+export const TOKENS_AWAY = "Tokens cannot be checked right now; try again.";
+/** At once where everything is at hand, for it is asked for every request. Never rejects. */
+export type VerifyToken = (token: string) => Verdict | Promise<Verdict>;
+
 export type Tokens = ReturnType<typeof createTokens>;
 
 /** Signs and verifies. Throws when the secret is too short to keep its promise. */

@@ -4,10 +4,13 @@ import type { UserId } from "../../protocol/ids.ts";
 import type { Answer } from "../../protocol/refusals.ts";
 import type { AnswerOf, Health, RequestName, RequestOf } from "../../protocol/requests.ts";
 import type { Connection } from "../connections.ts";
-import type { Accounts, History, Memberships } from "../ports.ts";
+import type { Accounts, History, Memberships, People } from "../ports.ts";
+import type { Watches } from "../presence.ts";
 import type { Rates } from "../rates.ts";
+import type { ReadMarks } from "../read-marks.ts";
 import type { ResumeOptions } from "../resuming.ts";
 import type { Rooms } from "../rooms/rooms.ts";
+import type { Spaces } from "../rooms/spaces.ts";
 
 /** Who asks, and on which connection. */
 export type Asker = {
@@ -22,10 +25,15 @@ export type Asker = {
 export type Surroundings = {
   router: Router;
   rooms: Rooms;
+  spaces: Pick<Spaces, "admits">;
+  readMarks: ReadMarks;
   rates: Rates;
   history: History;
   memberships: Memberships;
   accounts: Pick<Accounts, "byUsernames">;
+  people: Pick<People, "choosePresence">;
+  /** Who has whom on screen. */
+  watches: Watches;
   /** Does this account exist? Rejects with `StoreAway`. */
   userExists(userId: UserId): Promise<boolean>;
   health(): Health;

@@ -1,12 +1,14 @@
 /** `channel:join`, `channel:open`, `channel:close`, `channel:leave`: into a room and out of it (rule H2). */
 import { refused } from "../../protocol/refusals.ts";
+import { leaveChannel } from "../asking/channels.ts";
 import { composeRecent, RECENT_LIMIT } from "../reading.ts";
 import { deniesAccess } from "../resuming.ts";
 import type { Handler } from "./handler.ts";
 
 /** Muted before the owner is asked, unmuted right behind the answer: nothing is missed, nothing comes before it. */
 function listening(type: "join" | "open"): Handler<"channel:join"> & Handler<"channel:open"> {
-  return async ({ channelId }, { connection, userId, trace, afterAnswer }, { rooms, router, history }) => {
+  return async ({ channelId }, { connection, userId, trace, afterAnswer }, surroundings) => {
+    const { rooms, router, history, spaces } = surroundings;
     const entry = rooms.enter(connection, channelId);
     let end: () => void = entry.withdraw;
     try {
@@ -15,8 +17,11 @@ function listening(type: "join" | "open"): Handler<"channel:join"> & Handler<"ch
         if (deniesAccess(opened.error.code)) end = entry.refuse;
         return opened;
       }
+      entry.room.about.learn(opened.channel);
+      const standing = await spaces.admits(opened.channel, userId);
+      if (standing === "unknown") return refused("unavailable");
       const recent = await composeRecent(history, opened, RECENT_LIMIT);
-      if (!entry.allows(opened)) {
+      if (standing === "outsider" || !entry.allows(opened)) {
         end = entry.refuse;
         return refused("not_a_member");
       }
@@ -37,8 +42,5 @@ export const close: Handler<"channel:close"> = async ({ channelId }, { connectio
   return { ok: true };
 };
 
-/** The rooms act on the event, when it is relayed: here as on every other node. */
-export const leave: Handler<"channel:leave"> = async ({ channelId }, { userId, trace }, { router }) => {
-  const answer = await router.askChannel(channelId, { type: "leave", by: userId }, trace);
-  return answer.ok ? { ok: true } : answer;
-};
+export const leave: Handler<"channel:leave"> = ({ channelId }, asker, surroundings) =>
+  leaveChannel(surroundings, asker, channelId);

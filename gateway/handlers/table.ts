@@ -1,25 +1,23 @@
 /** The whole client API on one screen: every event of the protocol, what handles it, and what it counts as. */
-import { refused } from "../../protocol/refusals.ts";
 import type { RequestName } from "../../protocol/requests.ts";
 import type { Handler } from "./handler.ts";
 import { close, join, leave, open } from "./listening.ts";
-import { delivered, invite, read } from "./members.ts";
-import { send } from "./sending.ts";
+import { change, delivered, invite, putOut, read, update } from "./members.ts";
+import { addReaction, edit, pin, remove, removeReaction, send, unpin } from "./messages.ts";
+import { unwatchPresence, updatePresence, watchPresence } from "./presence.ts";
 import { checkHealth, resumeSession } from "./session.ts";
 import { sync } from "./syncing.ts";
+import { startTyping, stopTyping } from "./typing.ts";
 
-/** Of the protocol, but not offered by this server. */
-const unsupported = async () => refused("unsupported");
-
-/** Schemas are in `REQUESTS`, under the same names. Every event counts against the connection's rate; a send against the person's too. */
+/** Schemas are in `REQUESTS`, under the same names. Every event counts against the connection's rate; sends and edits against the person's too. */
 export const HANDLERS: { readonly [E in RequestName]: Handler<E> } = {
   "message:send": send,
-  "message:edit": unsupported,
-  "message:delete": unsupported,
-  "message:pin": unsupported,
-  "message:unpin": unsupported,
-  "reaction:add": unsupported,
-  "reaction:remove": unsupported,
+  "message:edit": edit,
+  "message:delete": remove,
+  "message:pin": pin,
+  "message:unpin": unpin,
+  "reaction:add": addReaction,
+  "reaction:remove": removeReaction,
   "channel:join": join,
   "channel:open": open,
   "channel:close": close,
@@ -27,15 +25,15 @@ export const HANDLERS: { readonly [E in RequestName]: Handler<E> } = {
   "channel:sync": sync,
   "channel:read": read,
   "channel:delivered": delivered,
-  "channel:update": unsupported,
+  "channel:update": update,
   "member:invite": invite,
-  "member:update": unsupported,
-  "member:remove": unsupported,
-  "typing:start": unsupported,
-  "typing:stop": unsupported,
-  "presence:update": unsupported,
-  "presence:watch": unsupported,
-  "presence:unwatch": unsupported,
+  "member:update": change,
+  "member:remove": putOut,
+  "typing:start": startTyping,
+  "typing:stop": stopTyping,
+  "presence:update": updatePresence,
+  "presence:watch": watchPresence,
+  "presence:unwatch": unwatchPresence,
   "session:resume": resumeSession,
   "health:check": checkHealth,
 };

@@ -11,19 +11,20 @@ import fastify, {
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { v7 as uuidv7 } from "uuid";
-import type { UserId } from "../../protocol/ids.ts";
 import { REFUSALS, refusal } from "../../protocol/refusals.ts";
 import { PACKET_BYTES_MAX } from "../../protocol/session.ts";
 import type { Metrics } from "../../src/telemetry/metrics.ts";
-import type { Tokens, Verified } from "../auth/tokens.ts";
+import { TOKENS_AWAY, type Verified, type VerifyToken } from "../auth/tokens.ts";
+import { referencePage } from "../reference/reference-page.ts";
 import { addNotOffered } from "../routes/not-offered.ts";
 import type { RestOptions } from "../routes/rest-options.ts";
 import { restRoutes } from "../routes/rest-routes.ts";
+import { addAsyncApi } from "./asyncapi.ts";
 import { clientErrorHandler, errorHandler } from "./errors.ts";
 import { addOpenApi } from "./openapi.ts";
-import { addPage } from "./page.ts";
+import { addPage, addReference } from "./page.ts";
 import { sendProblem } from "./problem.ts";
-import { addRoute, METHODS, type Method } from "./route.ts";
+import { addRoute, type Door, METHODS, type Method } from "./route.ts";
 
 /** Time for a whole request to arrive, milliseconds: a phone on a bad line, not a slow attack. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -35,7 +36,7 @@ const SLOW_MS = 250;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 export type HttpOptions = RestOptions & {
-  tokens: Tokens;
+  tokens: { readonly verifyToken: VerifyToken };
   /** Was this token voided after it was issued (rule E3)? Asked for every request, so from memory. */
   isRevoked(token: Verified): boolean;
   /** Origins of other sites whose pages may call the API; none by default. `*`: all. */
@@ -75,8 +76,15 @@ export async function createHttp(options: HttpOptions): Promise<FastifyInstance>
   });
   observe(app, options);
   const known = collectMethods(app);
-  await app.register((scope) => addRest(scope, options), { prefix: "/api/v1" });
+  let reference = () => "";
+  await app.register(
+    async (scope) => {
+      reference = await addRest(scope, options);
+    },
+    { prefix: "/api/v1" },
+  );
   await addPage(app);
+  addReference(app, () => reference());
   addWrongMethods(app, known);
   await app.ready();
   return app;
@@ -103,21 +111,25 @@ const HELMET = {
   referrerPolicy: { policy: "no-referrer" as const },
 };
 
-async function addRest(scope: FastifyInstance, options: HttpOptions): Promise<void> {
+/** Answers how the page of the API is made, which tells of these routes. */
+async function addRest(scope: FastifyInstance, options: HttpOptions): Promise<() => string> {
   const caller = callerOf(options);
-  await addOpenApi(scope);
+  const openapi = await addOpenApi(scope);
+  const asyncapi = addAsyncApi(scope);
   scope.addHook("onRequest", async (_request, reply) => void reply.header("cache-control", "no-store"));
   const { takeRequest } = options.accountRates;
   for (const row of restRoutes(options)) addRoute(scope, row, { caller, takeRequest });
   addNotOffered(scope, caller);
+  return () => referencePage({ openapi: openapi.value(), asyncapi: asyncapi.value() } as never);
 }
 
-/** Who a request's Bearer token names; refusals of rate are the route's own business. */
-function callerOf({ tokens, isRevoked }: HttpOptions): (request: FastifyRequest) => UserId | undefined {
-  return (request) => {
+/** Who a request's Bearer token names, or why nobody; refusals of rate are the route's own business. */
+function callerOf({ tokens, isRevoked }: HttpOptions): Door["caller"] {
+  return async (request) => {
     const [, token] = /^Bearer ([\w.-]+)$/i.exec(request.headers.authorization ?? "") ?? [];
-    const verified = token === undefined ? undefined : tokens.verifyToken(token);
-    return verified && !isRevoked(verified) ? verified.userId : undefined;
+    const verified = token === undefined ? undefined : await tokens.verifyToken(token);
+    if (verified === "away") return refusal("unavailable", { message: TOKENS_AWAY });
+    return verified && !isRevoked(verified) ? verified.userId : refusal("unauthenticated");
   };
 }
 

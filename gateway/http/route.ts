@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
 import type { Trace } from "../../actors/ports.ts";
 import type { UserId } from "../../protocol/ids.ts";
-import { type Answer, refusal } from "../../protocol/refusals.ts";
+import type { Answer, Refusal } from "../../protocol/refusals.ts";
 import { sendProblem } from "./problem.ts";
 
 type Success = 200 | 201;
@@ -96,9 +96,9 @@ export function route<
   };
 }
 
-/** Who asks: undefined without a valid token. And whether they may ask once more. */
+/** Who asks, or why nobody who may. And whether they may ask once more. */
 export type Door = {
-  caller(request: FastifyRequest): UserId | undefined;
+  caller(request: FastifyRequest): Promise<UserId | Refusal>;
   takeRequest(userId: UserId): Promise<Answer>;
 };
 
@@ -120,8 +120,8 @@ export function addRoute(app: FastifyInstance, row: Route, { caller, takeRequest
     // Before the body is read: strangers cost nothing.
     onRequest: async (request, reply) => {
       if (row.public) return;
-      const userId = caller(request);
-      if (userId === undefined) return sendProblem(reply, refusal("unauthenticated"));
+      const userId = await caller(request);
+      if (typeof userId !== "string") return sendProblem(reply, userId);
       const taken = await takeRequest(userId);
       if (!taken.ok) return sendProblem(reply, taken.error);
       users.set(request, userId);

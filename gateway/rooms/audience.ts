@@ -104,6 +104,11 @@ export class Audience {
     return frames;
   }
 
+  /** Writes a signal to all who hear what the room relays now, and can take it at once. */
+  signal(frame: Frame): void {
+    for (const { connection } of this.#live) this.#outlet.pass(connection, frame);
+  }
+
   /** Writes runs to one listener; false when it was left behind. */
   give(listener: Listener, runs: readonly Run[]): boolean {
     return runs.every((run) => {

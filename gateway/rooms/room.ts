@@ -6,6 +6,8 @@ import type { Clock, Router } from "../../actors/ports.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { ChannelSynced } from "../../protocol/requests.ts";
 import { assert } from "../../src/lib/assert.ts";
+import { encodeEvent } from "../adapter/frame.ts";
+import { About } from "./about.ts";
 import { Audience } from "./audience.ts";
 import type { Listener, Outlet, RoomConnection } from "./listener.ts";
 import { isBeyond, lastPlace, type Place, type Run } from "./position.ts";
@@ -43,6 +45,7 @@ export type RoomOptions = {
 
 export class Room {
   readonly channelId: ChannelId;
+  readonly about = new About();
   readonly #options: RoomOptions;
   readonly #sequence = new Sequence();
   readonly #ring: Ring;
@@ -67,6 +70,11 @@ export class Room {
     return this.#sequence.position;
   }
 
+  /** Does the room know of everything that it has heard of? */
+  get isUpToDate(): boolean {
+    return this.position !== undefined && !this.#sequence.isBehind;
+  }
+
   listener(connection: RoomConnection): Listener | undefined {
     return this.#audience.get(connection);
   }
@@ -83,6 +91,16 @@ export class Room {
   heardHead(place: Place): void {
     this.#sequence.heardHead(place);
     this.#repair.attendHead();
+  }
+
+  /** What passes through the channel and is not kept: nobody waits for it, and it is not repeated. */
+  signal(event: string, payload: object): void {
+    this.#audience.signal(encodeEvent(event, payload));
+  }
+
+  /** Out of the room whatever the owner has answered meanwhile: not in the channel's space any more (rule E1). */
+  putOut(userId: UserId): void {
+    this.#takeAway(userId, { seq: Number.POSITIVE_INFINITY, epoch: Number.POSITIVE_INFINITY });
   }
 
   /** Into the room, muted, before the owner is asked (rule H2). */
@@ -208,6 +226,7 @@ export class Room {
       this.#ring.push(run, this.#options.clock.nowMs());
       for (const piece of cutAtRemovals(run)) {
         this.#options.meter.delivered(this.#audience.deliver(piece.run), piece.run);
+        this.about.follow(piece.run);
         if (piece.removed) this.#takeAway(piece.removed, lastPlace(piece.run));
       }
     }
@@ -246,8 +265,8 @@ export class Room {
 
   #takeAway(userId: UserId, at: Place): void {
     for (const listener of this.#audience.ofUser(userId)) {
-      if (listener.state === "muted") listener.takenAt = at;
-      else this.#remove(listener);
+      if (listener.state !== "muted") this.#remove(listener);
+      else if (!listener.takenAt || isBeyond(at, listener.takenAt)) listener.takenAt = at;
     }
   }
 

@@ -1,5 +1,5 @@
 /** The rooms of this node: one per channel that someone here listens to. */
-import type { Clock, Router } from "../../actors/ports.ts";
+import type { ChannelSignal, Clock, Router } from "../../actors/ports.ts";
 import type { ChannelEvents } from "../../protocol/events.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import { Heads } from "./heads.ts";
@@ -64,6 +64,23 @@ export class Rooms {
   /** What a node says about a channel. Nothing happens where nobody listens. */
   hear(envelope: ChannelEvents): void {
     this.#rooms.get(envelope.channelId)?.hear(envelope);
+  }
+
+  /** To those who listen to the channel here, and can take it at once. */
+  signal({ event, payload }: ChannelSignal): void {
+    const room = this.#rooms.get(payload.channelId);
+    room?.signal(event, payload);
+  }
+
+  /** Out of every room of this space's channels that the connection is in (rule E1). */
+  putOut(
+    { userId, listening }: RoomConnection & { listening: Iterable<ChannelId> },
+    spaceId: ChannelId,
+  ): void {
+    for (const channelId of [...listening]) {
+      const room = this.#rooms.get(channelId);
+      if (room?.about.spaceId === spaceId) room.putOut(userId);
+    }
   }
 
   /** Into the room, muted. */

@@ -1,12 +1,15 @@
 /** `/auth`: accounts and log-ins. */
 import * as z from "zod";
+import { type Refused, refused } from "../../protocol/refusals.ts";
 import { Login, Register, SignedIn, WithRefreshToken } from "../../protocol/rest.ts";
 import { type Route, route } from "../http/route.ts";
 import type { RestOptions } from "./rest-options.ts";
 
 const Nothing = z.object({});
 
-export function authRoutes({ signIns, accountRates }: RestOptions): Route[] {
+export function authRoutes({ signIns, accountRates, ownAccounts }: RestOptions): Route[] {
+  const unlessOwn = (): Refused | undefined =>
+    ownAccounts ? undefined : refused("unsupported", { message: "Accounts of this server are elsewhere." });
   return [
     route("POST /auth/register", {
       summary: "Make an account and log in",
@@ -15,6 +18,8 @@ export function authRoutes({ signIns, accountRates }: RestOptions): Route[] {
       answer: SignedIn,
       statuses: [201],
       async handle({ body, address }) {
+        const elsewhere = unlessOwn();
+        if (elsewhere) return elsewhere;
         const taken = await accountRates.takeRegistration(address);
         return taken.ok ? signIns.register(body) : taken;
       },
@@ -25,6 +30,8 @@ export function authRoutes({ signIns, accountRates }: RestOptions): Route[] {
       body: Login,
       answer: SignedIn,
       async handle({ body, address }) {
+        const elsewhere = unlessOwn();
+        if (elsewhere) return elsewhere;
         const taken = await accountRates.takeLogin(address, body.login);
         return taken.ok ? signIns.logIn(body) : taken;
       },

@@ -8,7 +8,7 @@ import { NOT_OFFERED } from "./not-offered.ts";
 import { createRestWorld, id } from "./rest-doubles.ts";
 import type { RestOptions } from "./rest-options.ts";
 import { restRoutes } from "./rest-routes.ts";
-import { BUILT, CHANNEL, MESSAGE, patternOf } from "./rest-samples.ts";
+import { BUILT, CHANNEL, MESSAGE, PERSON, patternOf } from "./rest-samples.ts";
 
 type World = Awaited<ReturnType<typeof createRestWorld>>;
 let world: World;
@@ -28,7 +28,7 @@ afterAll(() => world.app.close());
 
 const line = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
 const table = BUILT.map((row) => [line(row), row] as const);
-const withBody = table.filter(([, row]) => row.method === "POST");
+const withBody = table.filter(([, row]) => row.method !== "GET");
 const withToken = table.filter(([, row]) => !row.public);
 const withId = table.filter(([, row]) => row.path.includes(id(9)) || row.path.includes(id(2)));
 
@@ -70,7 +70,7 @@ test("the table has every route of the server", async () => {
   const built = BUILT.map(({ method, path }) => `${method} ${patternOf(path)}`);
   const paths = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations as object).map(
-      (method) => `${method.toUpperCase()} ${path.replace("/api/v1", "").replaceAll("{id}", ":id")}`,
+      (method) => `${method.toUpperCase()} ${path.replace("/api/v1", "").replaceAll(/\{(\w+)\}/g, ":$1")}`,
     ),
   );
   expect(paths.sort()).toEqual([...built].sort());
@@ -82,7 +82,7 @@ describe("without a valid token", () => {
     for (const authorization of [...bad, ...spent]) {
       const answer = await ask(method, path, {
         headers: { ...(authorization && { authorization }) },
-        ...(method === "POST" && { payload: { x: 1 } }),
+        ...(method !== "GET" && { payload: { x: 1 } }),
       });
       expectProblem(answer, "unauthenticated");
       expect(answer.response.headers["www-authenticate"]).toBe("Bearer");
@@ -111,7 +111,7 @@ function fieldsOf(method: Method, path: string): string[] {
   return forms.flatMap((form) => Object.keys(form.properties ?? {}));
 }
 /** What is tried on every field, and right for these. */
-const ALLOWED = new Set([`description ""`, "memberIds []", "attachments []", "attempt 7"]);
+const ALLOWED = new Set([`description ""`, "memberIds []", "attachments []", "attempt 7", "keywords []"]);
 
 describe("a body of the wrong kind", () => {
   test.each(withBody)("%s", async (_line, { method, path, body }) => {
@@ -192,6 +192,14 @@ describe("queries", () => {
     "/sync?since=yesterday",
     "/sync?since=2026-11-21",
     `/channels/${CHANNEL}/members?limit=1000`,
+    `${messages}?around=8640000000000001`,
+    `${messages}?around=-1`,
+    "/sync?since=8640000000000001",
+    "/sync?since=%2B275760-09-13T00:00:00.001Z",
+    `/threads/${MESSAGE}/messages?around=1`,
+    `/threads/${MESSAGE}/messages?limit=101`,
+    `/channels/${CHANNEL}/receipts`,
+    `/channels/${CHANNEL}/receipts?messageId=${CHANNEL}`,
   ])("%s", async (path) => {
     expectProblem(await ask("GET", path), "malformed");
   });
@@ -221,6 +229,40 @@ describe("sense beyond the schema", () => {
     ],
   ])("%s is malformed", async (_what, path, payload) => {
     expectProblem(await ask("POST", path, { payload }), "malformed");
+  });
+});
+
+describe("more than a conversation may hold is refused by name", () => {
+  const send = `/channels/${CHANNEL}/messages`;
+  const said = (more: object) => ({ clientId: id(7), content: "x", ...more });
+  const ids = (n: number) => Array.from({ length: n }, (_, i) => `${CHANNEL}.${i + 1}`);
+  const emojis = ["1", "#", "a", "👍👍", "👍 👍", ":a b:", ":", "x".repeat(51), "<b>"];
+  const bad: [string, Method, string, object?][] = [
+    ["4,001 characters", "POST", send, said({ content: "é".repeat(4_001) })],
+    ["16,001 characters of code", "POST", send, said({ type: "code", content: "x".repeat(16_001) })],
+    ["10,000 mentions", "POST", send, said({ content: "@ann ".repeat(10_000) })],
+    ["the language of a text", "POST", send, said({ language: "ts" })],
+    ["a reply to no message", "POST", send, said({ replyTo: CHANNEL })],
+    ["a thread without a number", "POST", send, said({ threadId: `${CHANNEL}.0` })],
+    ["an edit to nothing", "PATCH", `/messages/${MESSAGE}`, { content: "" }],
+    ["101 messages at once", "POST", `${send}/delete`, { messageIds: ids(101) }],
+    ["no message at all", "POST", `${send}/delete`, { messageIds: [] }],
+    ["a role that is none", "PATCH", `/channels/${CHANNEL}/members/${PERSON}`, { role: "king" }],
+    ["a mute without a date", "PATCH", `/channels/${CHANNEL}/members/${PERSON}`, { mutedUntilMs: 8.65e15 }],
+    ["a ban until never", "DELETE", `/channels/${CHANNEL}/members/${PERSON}?bannedUntilMs=never`],
+    ["a ban beyond time", "DELETE", `/channels/${CHANNEL}/members/${PERSON}?bannedUntilMs=8640000000000001`],
+    ["slow mode of a day", "PATCH", `/channels/${CHANNEL}`, { settings: { slowModeSeconds: 86_400 } }],
+    ["a setting that is none", "PATCH", `/spaces/${CHANNEL}`, { settings: { party: true } }],
+    ...emojis.map((emoji): (typeof bad)[number] => [
+      `the emoji ${emoji.slice(0, 9)}`,
+      "POST",
+      `/messages/${MESSAGE}/reactions`,
+      { emoji },
+    ]),
+    ["a number as an emoji", "DELETE", `/messages/${MESSAGE}/reactions?emoji=1`],
+  ];
+  test.each(bad)("%s: %s %s", async (_what, method, path, payload) => {
+    expectProblem(await ask(method, path, payload ? { payload } : {}), "malformed");
   });
 });
 

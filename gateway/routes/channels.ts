@@ -4,26 +4,27 @@ import * as z from "zod";
 import { Channel, Member } from "../../protocol/channel.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { type Answer, refused } from "../../protocol/refusals.ts";
-import { MessagePage } from "../../protocol/requests.ts";
+import { ChannelOpened, MessagePage, WithChannel } from "../../protocol/requests.ts";
 import {
+  ChannelChanges,
   ChannelEntry,
   ChannelPath,
   ChannelsQuery,
-  MemberPage,
-  MembersQuery,
   MessagesQuery,
   NewChannelRequest,
   PAGE_DEFAULT,
 } from "../../protocol/rest.ts";
+import { updateChannel } from "../asking/channels.ts";
 import { type Route, route } from "../http/route.ts";
 import type { Membership } from "../ports.ts";
-import { readPage } from "../reading.ts";
+import { composeRecent, RECENT_LIMIT, readPage } from "../reading.ts";
 import { created } from "./created.ts";
-import { memberPage } from "./members.ts";
-import type { RestOptions } from "./rest-options.ts";
+import { memberRoutes } from "./member-routes.ts";
+import { askingOf, type RestOptions } from "./rest-options.ts";
 
 export function channelRoutes(options: RestOptions): Route[] {
   const { router, history } = options;
+  const asking = askingOf(options);
   return [
     route("GET /channels", {
       summary: "The caller's channels; with `spaceId`, also the topics of that space which they may join",
@@ -34,7 +35,7 @@ export function channelRoutes(options: RestOptions): Route[] {
     route("POST /channels", {
       summary: "Make a channel, which the caller then owns; the same id again answers with the first",
       body: NewChannelRequest,
-      answer: z.object({ channel: Channel }),
+      answer: WithChannel,
       statuses: [201, 200],
       status: created,
       handle: ({ body, userId, trace }) => createChannel(options, userId, body, trace),
@@ -48,16 +49,24 @@ export function channelRoutes(options: RestOptions): Route[] {
         return opened.ok ? { ok: true, channel: opened.channel, membership: opened.membership } : opened;
       },
     }),
-    route("GET /channels/:id/members", {
-      summary: "Active members, by user id",
+    route("PATCH /channels/:id", {
+      summary: "Change a channel's name, description or settings; archive it, or bring it back",
       params: ChannelPath,
-      query: MembersQuery,
-      answer: MemberPage,
-      async handle({ params, query, userId, trace }) {
-        const opened = await router.askChannel(params.id, { type: "open", by: userId }, trace);
-        return opened.ok ? memberPage(options, opened, query) : opened;
+      body: ChannelChanges,
+      answer: WithChannel,
+      handle: ({ params, body, ...by }) => updateChannel(asking, by, { channelId: params.id, ...body }),
+    }),
+    route("POST /channels/:id/join", {
+      summary: "Become a member of a channel",
+      params: ChannelPath,
+      answer: ChannelOpened,
+      async handle({ params, userId, trace }) {
+        const opened = await router.askChannel(params.id, { type: "join", by: userId }, trace);
+        if (!opened.ok) return opened;
+        return { ...opened, recent: await composeRecent(history, opened, RECENT_LIMIT) };
       },
     }),
+    ...memberRoutes(options, "channel"),
     route("GET /channels/:id/messages", {
       summary: "A page of messages, oldest first: the newest, or before, after or around a place",
       params: ChannelPath,
@@ -88,14 +97,20 @@ async function listChannels(
   if (!opened.ok) return opened;
   if (opened.channel.kind !== "space") return refused("not_found");
   const joined = new Set(mine.map(({ channel }) => channel.id));
-  const listed = (await memberships.listed(spaceId)).filter(
+  const listed = (await memberships.listed(spaceId, userId)).filter(
     (channel) => !joined.has(channel.id) && (!kind || channel.kind === kind),
   );
   return { ok: true, channels: [...mine, ...listed.map((channel) => ({ channel }))] };
 }
 
-function entryOf({ channel, member, unread, mentions, readSeq }: Membership): ChannelEntry {
-  return { channel, membership: member, unread, mentions, lastReadSeq: readSeq };
+/** A channel as one of its members has it in a list. */
+export function entryOf({
+  member,
+  readSeq,
+  messageCount: _messageCount,
+  ...shown
+}: Membership): ChannelEntry {
+  return { ...shown, membership: member, lastReadSeq: readSeq };
 }
 
 async function createChannel(

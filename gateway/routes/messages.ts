@@ -1,18 +1,18 @@
-/** Sending and reading single messages. */
-import * as z from "zod";
-import type { UserId } from "../../protocol/ids.ts";
-import { parseMessageId } from "../../protocol/ids.ts";
-import { Message } from "../../protocol/message.ts";
+/** `/messages`: sending, reading, changing and deleting them; and how far one has read. */
+import { atLeast } from "../../protocol/channel.ts";
+import { parseMessageId, type UserId } from "../../protocol/ids.ts";
 import { type Refused, refused } from "../../protocol/refusals.ts";
-import { MessageDraft, MessageSent } from "../../protocol/requests.ts";
-import { ChannelPath, MessagePath } from "../../protocol/rest.ts";
+import { MessageDraft, MessageSent, Nothing, UnreadCount, WithMessage } from "../../protocol/requests.ts";
+import { BulkDelete, ChannelPath, EditedMessage, MessagePath, MessageVersions } from "../../protocol/rest.ts";
+import { readMessage } from "../asking/marks.ts";
+import { deleteMessage, deleteMessages, editMessage, sendMessage } from "../asking/messages.ts";
 import { type Asked, type Route, route } from "../http/route.ts";
-import { prepareMessage } from "../preparing.ts";
-import { readMessage } from "../reading.ts";
-import type { RestOptions } from "./rest-options.ts";
+import { overlayVersions } from "../overlay.ts";
+import { askingOf, type RestOptions } from "./rest-options.ts";
 
 export function messageRoutes(options: RestOptions): Route[] {
-  const { router, accounts, history } = options;
+  const { router, history } = options;
+  const asking = askingOf(options);
   return [
     route("POST /channels/:id/messages", {
       summary: "Send a message; the same clientId again answers with the first",
@@ -21,30 +21,62 @@ export function messageRoutes(options: RestOptions): Route[] {
       answer: MessageSent,
       statuses: [201, 200],
       status: (answer) => ("duplicate" in answer && answer.duplicate ? 200 : 201),
-      async handle({ params, body, userId, trace, header }) {
-        const limited = await takeMessage(options, userId, header);
-        if (limited) return limited;
-        const message = await prepareMessage(body, (names) => accounts.byUsernames(names));
-        if ("error" in message) return message;
-        const { attempt = 1, durability } = body;
-        return router.askChannel(
-          params.id,
-          { type: "send", by: userId, message, attempt, durability },
-          trace,
-        );
-      },
+      handle: async ({ params, body, header, ...by }) =>
+        (await takeMessage(options, by.userId, header)) ??
+        sendMessage(asking, by, { channelId: params.id }, body),
+    }),
+    route("POST /channels/:id/messages/delete", {
+      summary: "Delete up to 100 messages of one channel at once; those of others as a moderator",
+      params: ChannelPath,
+      body: BulkDelete,
+      answer: Nothing,
+      handle: ({ params, body, ...by }) => deleteMessages(asking, by, params.id, body.messageIds),
     }),
     route("GET /messages/:id", {
       summary: "One message; a deleted one is a stub",
       params: MessagePath,
-      answer: z.object({ message: Message }),
+      answer: WithMessage,
+      handle({ params, userId, trace }) {
+        const { channelId, seq } = parseMessageId(params.id);
+        return router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+      },
+    }),
+    route("PATCH /messages/:id", {
+      summary: "Give one's own message another text",
+      params: MessagePath,
+      body: EditedMessage,
+      answer: WithMessage,
+      handle: async ({ params, body, header, ...by }) =>
+        (await takeMessage(options, by.userId, header)) ??
+        editMessage(asking, by, { messageId: params.id, ...body }),
+    }),
+    route("DELETE /messages/:id", {
+      summary: "Delete one's own message; another's as a moderator",
+      params: MessagePath,
+      answer: Nothing,
+      handle: ({ params, ...by }) => deleteMessage(asking, by, params.id),
+    }),
+    route("GET /messages/:id/history", {
+      summary: "Every text that a message had, oldest first; to its author and to moderators",
+      params: MessagePath,
+      answer: MessageVersions,
       async handle({ params, userId, trace }) {
         const { channelId, seq } = parseMessageId(params.id);
         const opened = await router.askChannel(channelId, { type: "open", by: userId }, trace);
         if (!opened.ok) return opened;
-        const message = await readMessage(history, opened, seq);
-        return message ? { ok: true, message } : refused("not_found");
+        const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+        if (!found.ok) return found;
+        if (found.message.authorId !== userId && !atLeast(opened.membership.role, "moderator"))
+          return refused("forbidden");
+        const stored = await history.versions(channelId, seq);
+        return { ok: true, versions: overlayVersions(stored, opened.unflushed, params.id) };
       },
+    }),
+    route("PUT /messages/:id/read", {
+      summary: "Everything up to this message is read; of a reply: in its thread",
+      params: MessagePath,
+      answer: UnreadCount,
+      handle: ({ params, ...by }) => readMessage(asking, by, params.id),
     }),
   ];
 }

@@ -15,6 +15,7 @@ import { createTokens } from "../auth/tokens.ts";
 import { createAccountRates } from "../http/account-rates.ts";
 import { createHttp } from "../http/create-http.ts";
 import type { Accounts, History, Memberships, PageQuery } from "../ports.ts";
+import { memoryPeople } from "./people-doubles.ts";
 import type { RestOptions } from "./rest-options.ts";
 
 /** A fixed UUIDv7 for small numbers: the same in every run, so that failures read alike. */
@@ -73,11 +74,12 @@ export function someOpened(channel: Channel, userId: UserId, more: Partial<Opene
   };
 }
 
-/** History over a plain list, as `History` promises it. */
-export function listHistory(messages: readonly Message[]): History {
+/** History over a plain list, as `History` promises it; `more` is what it has besides. */
+export function listHistory(messages: readonly Message[], more: Partial<History> = {}): History {
   return {
-    async page(_channelId, query) {
-      const all = messages.filter((message) => message.seq <= query.upToSeq);
+    async page(channelId, query) {
+      const thread = query.threadSeq && messageId(channelId, query.threadSeq);
+      const all = messages.filter(({ seq, threadId }) => seq <= query.upToSeq && threadId === thread);
       const place = all.findIndex((message) => message.seq >= placeOf(query, all));
       const at = place === -1 ? all.length : place;
       const [from, to] = rangeOf(query, at, all.length);
@@ -88,6 +90,12 @@ export function listHistory(messages: readonly Message[]): History {
         .filter((message) => ("seq" in since ? message.seq > since.seq : message.atMs > since.atMs))
         .slice(0, limit);
     },
+    versions: async () => [],
+    pins: async () => messages.filter(({ pinned }) => pinned).reverse(),
+    reactors: async () => [],
+    receipts: async () => [],
+    thread: async () => ({ participants: [], following: false, readCount: 0 }),
+    ...more,
   };
 }
 
@@ -109,7 +117,7 @@ function rangeOf(
 }
 
 /** Accounts in memory, with families of refresh tokens that notice a second use. */
-export function memoryAccounts(): Accounts & { revoked: { userId: UserId; atMs: number }[] } {
+export function memoryAccounts(): Accounts & { revoked: { userId: UserId; atMs: number }[]; all(): User[] } {
   const rows = new Map<UserId, { user: User; email?: string; passwordHash: string }>();
   const families = new Map<string, { userId: UserId; live: string; used: Set<string> }>();
   const revoked: { userId: UserId; atMs: number }[] = [];
@@ -117,6 +125,7 @@ export function memoryAccounts(): Accounts & { revoked: { userId: UserId; atMs: 
   const same = (a: string | undefined, b: string) => a?.toLowerCase() === b.toLowerCase();
   return {
     revoked,
+    all: () => [...rows.values()].map(({ user }) => user),
     async create({ id: userId, username, displayName, email, passwordHash }) {
       const known = rows.get(userId);
       if (known) return same(known.user.username, username) ? known.user : "taken";
@@ -186,6 +195,7 @@ export async function createRestWorld(owner: Owner = {}, more: Partial<RestOptio
     heads: async () => new Map(),
   } as unknown as Router;
   const accounts = memoryAccounts();
+  const people = memoryPeople(accounts, accounts.all);
   let nowMs = 1_750_000_000_000;
   const clock = { nowMs: () => nowMs };
   const tokens = createTokens({
@@ -204,8 +214,11 @@ export async function createRestWorld(owner: Owner = {}, more: Partial<RestOptio
   const app = await createHttp({
     router,
     accounts,
+    people,
+    ownAccounts: true,
     memberships,
     history: listHistory([]),
+    search: { find: async () => ({ found: [] }), hits: async () => [] },
     signIns: createSignIns({
       accounts,
       tokens,
@@ -233,6 +246,7 @@ export async function createRestWorld(owner: Owner = {}, more: Partial<RestOptio
     app,
     asked,
     accounts,
+    people,
     tokens,
     later(ms: number) {
       nowMs += ms;
@@ -271,4 +285,14 @@ export async function createAsker(owner: Owner = {}, more: Partial<RestOptions> 
 /** An owner who lets everyone read `channel`. */
 export function opens(channel: Channel, more: Partial<Opened> = {}): Owner {
   return { open: (_id, { by }) => ({ ok: true, ...someOpened(channel, by, more) }) };
+}
+
+/** An owner who has these messages. */
+export function tells(messages: readonly Message[]): Owner {
+  return {
+    message(_id, { seq }) {
+      const message = messages.find((each) => each.seq === seq);
+      return message ? { ok: true, message } : refused("not_found");
+    },
+  };
 }

@@ -1,9 +1,10 @@
 /** What the routes need of the rest of the gateway and of the world. */
 import type { Router } from "../../actors/ports.ts";
 import type { UserId } from "../../protocol/ids.ts";
+import type { Asking } from "../asking/asking.ts";
 import type { SignIns } from "../auth/accounts.ts";
 import type { AccountRates } from "../http/account-rates.ts";
-import type { Accounts, History, Memberships } from "../ports.ts";
+import type { Accounts, History, Memberships, People, Search } from "../ports.ts";
 
 /** One message of a person counted against their rate; the numbers, where known, become `RateLimit` headers. */
 export type Taken =
@@ -15,6 +16,10 @@ export type RestOptions = {
   accounts: Accounts;
   history: History;
   memberships: Memberships;
+  people: People;
+  search: Search;
+  /** False: only another issuer's people come in; nobody registers or logs in here. */
+  ownAccounts: boolean;
   signIns: SignIns;
   accountRates: AccountRates;
   /** Shared with the sockets: a person has one rate, however they send. */
@@ -22,3 +27,9 @@ export type RestOptions = {
   /** The cluster's time (rule E5), Unix milliseconds. */
   nowMs(): number;
 };
+
+/** Asking as a socket's handlers do: REST and events are one thing. */
+export function askingOf({ router, accounts }: RestOptions): Asking {
+  const userExists = async (userId: UserId) => (await accounts.users([userId])).length > 0;
+  return { router, accounts, userExists };
+}

@@ -6,16 +6,28 @@ import type { Trace } from "../../actors/ports.ts";
 import { Channel, Member } from "../../protocol/channel.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { type Answer, refused } from "../../protocol/refusals.ts";
-import { ChannelPath, MemberPage, MembersQuery, NewSpace } from "../../protocol/rest.ts";
+import type { ChannelUpdate } from "../../protocol/requests.ts";
+import { ChannelChanges, ChannelPath, NewSpace } from "../../protocol/rest.ts";
+import type { By } from "../asking/asking.ts";
+import { unlessSpace, updateChannel } from "../asking/channels.ts";
 import { type Route, route } from "../http/route.ts";
 import { created } from "./created.ts";
-import { memberPage } from "./members.ts";
-import type { RestOptions } from "./rest-options.ts";
+import { memberRoutes } from "./member-routes.ts";
+import { askingOf, type RestOptions } from "./rest-options.ts";
 
+const SpaceAlone = z.object({ space: Channel });
 const WithSpace = z.object({ space: Channel, membership: Member });
 
 export function spaceRoutes(options: RestOptions): Route[] {
   const { router, memberships } = options;
+  const asking = askingOf(options);
+
+  async function update(by: By, changes: ChannelUpdate): Promise<Answer<{ space: Channel }>> {
+    const barred = await unlessSpace(asking, by, changes.channelId);
+    if (barred) return barred;
+    const updated = await updateChannel(asking, by, changes);
+    return updated.ok ? { ok: true, space: updated.channel } : updated;
+  }
 
   async function open(id: ChannelId, by: UserId, trace: Trace): Promise<Answer<Opened>> {
     const opened = await router.askChannel(id, { type: "open", by }, trace);
@@ -34,7 +46,7 @@ export function spaceRoutes(options: RestOptions): Route[] {
     route("POST /spaces", {
       summary: "Make a space, which the caller then owns; the same id again answers with the first",
       body: NewSpace,
-      answer: z.object({ space: Channel }),
+      answer: SpaceAlone,
       statuses: [201, 200],
       status: created,
       async handle({ body, userId, trace }) {
@@ -57,27 +69,30 @@ export function spaceRoutes(options: RestOptions): Route[] {
         return opened.ok ? { ok: true, space: opened.channel, membership: opened.membership } : opened;
       },
     }),
-    route("GET /spaces/:id/members", {
-      summary: "Active members of a space, by user id",
+    route("PATCH /spaces/:id", {
+      summary: "Change a space's name, description or settings; archive it, or bring it back",
       params: ChannelPath,
-      query: MembersQuery,
-      answer: MemberPage,
-      async handle({ params, query, userId, trace }) {
-        const opened = await open(params.id, userId, trace);
-        return opened.ok ? memberPage(options, opened, query) : opened;
-      },
+      body: ChannelChanges,
+      answer: SpaceAlone,
+      handle: ({ params, body, ...by }) => update(by, { channelId: params.id, ...body }),
+    }),
+    route("DELETE /spaces/:id", {
+      summary: "Archive a space: nothing is lost, and it can be brought back",
+      params: ChannelPath,
+      answer: SpaceAlone,
+      handle: ({ params, ...by }) => update(by, { channelId: params.id, archived: true }),
     }),
     route("POST /spaces/:id/join", {
       summary: "Become a member of a space",
       params: ChannelPath,
       answer: WithSpace,
-      async handle({ params, userId, trace }) {
-        const before = await router.askChannel(params.id, { type: "member", userId }, trace);
-        if (!before.ok) return before;
-        if (before.kind !== "space") return refused("not_found");
-        const joined = await router.askChannel(params.id, { type: "join", by: userId }, trace);
+      async handle({ params, ...by }) {
+        const barred = await unlessSpace(asking, by, params.id);
+        if (barred) return barred;
+        const joined = await router.askChannel(params.id, { type: "join", by: by.userId }, by.trace);
         return joined.ok ? { ok: true, space: joined.channel, membership: joined.membership } : joined;
       },
     }),
+    ...memberRoutes(options, "space"),
   ];
 }

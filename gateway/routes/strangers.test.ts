@@ -11,6 +11,16 @@ const COMMANDS: Record<ChannelCommand["type"], true> = {
   join: true,
   leave: true,
   invite: true,
+  edit: true,
+  delete: true,
+  pin: true,
+  react: true,
+  update: true,
+  change_member: true,
+  remove_member: true,
+  follow: true,
+  typing: true,
+  message: true,
   open: true,
   sync: true,
   mark: true,
@@ -22,9 +32,11 @@ function refuses(code: RefusalCode): Owner {
   return Object.fromEntries(Object.keys(COMMANDS).map((type) => [type, () => refused(code)]));
 }
 
-async function answerTo({ method, path, body }: RestSample, owner: Owner) {
+/** `known`: the other person whom samples name has an account. */
+async function answerTo({ method, path, body }: RestSample, owner: Owner, known = false) {
   const { app, person, asked } = await createRestWorld(owner);
   const { headers } = await person(1);
+  if (known) await person(2);
   const response = await app.inject({
     method,
     url: `/api/v1${path}`,
@@ -45,7 +57,7 @@ const table = (names: RestSample["names"]) =>
 describe("what is not there, or not the caller's", () => {
   test.each(table("channel"))("%s: the owner's refusal is the answer", async (_line, row) => {
     for (const code of ["not_found", "not_a_member", "banned", "unavailable"] as const) {
-      const { status, type, body, asked } = await answerTo(row, refuses(code));
+      const { status, type, body, asked } = await answerTo(row, refuses(code), true);
       expect({ status, code: body.code, retry: body.retry }).toEqual({
         status: REFUSALS[code].status,
         code,
@@ -61,6 +73,29 @@ describe("what is not there, or not the caller's", () => {
     async (_line, row) => {
       const { status, body, asked } = await answerTo(row, {});
       expect([status, body.code, asked]).toEqual([404, "not_found", []]);
+    },
+  );
+
+  test.each(["channels", "spaces"])(
+    "DELETE /%s/{id}/members/{userId}: nobody can be banned who is nobody",
+    async (noun) => {
+      const owner: Owner = {
+        member: () => ({ ok: true, kind: "space" }),
+        remove_member: () => refused("not_found"),
+      };
+      const path = `/${noun}/${CHANNEL}/members/${PERSON}`;
+      const asks = async (query: string, known: boolean) => {
+        const row = { method: "DELETE", path: `${path}${query}`, names: "channel" } as const;
+        const { status, asked } = await answerTo(row, owner, known);
+        expect(status).toBe(404);
+        return asked.some(({ command }) => command.type === "remove_member");
+      };
+      for (const query of ["?bannedUntilMs=forever", "?bannedUntilMs=1"]) {
+        expect(await asks(query, false)).toBe(false);
+        expect(await asks(query, true)).toBe(true);
+      }
+      // What makes nobody a member is the owner's alone to judge.
+      for (const query of ["", "?bannedUntilMs=0"]) expect(await asks(query, false)).toBe(true);
     },
   );
 

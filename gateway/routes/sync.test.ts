@@ -26,6 +26,7 @@ describe("row D6: sync", () => {
     unread: 0,
     mentions: 0,
     readSeq: 0,
+    notify: "all",
   });
   const history = listHistory([1, 2, 3, 4, 5].map((seq) => someMessage(CHANNEL, seq)));
   const mine = {

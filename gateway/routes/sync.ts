@@ -4,7 +4,7 @@ import type { Trace } from "../../actors/ports.ts";
 import type { Position } from "../../protocol/channel.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
-import type { Answer, refused } from "../../protocol/refusals.ts";
+import type { Answer, Refused } from "../../protocol/refusals.ts";
 import {
   type ChannelDifference,
   SYNC_ROWS_MAX,
@@ -113,7 +113,8 @@ async function difference(
   const ofReign =
     "position" in since ? await isOfThisHistory(options, userId, opened, since.position, trace) : true;
   if (typeof ofReign !== "boolean") return ofReign;
-  const changed = ofReign ? await changes(options, opened, since, budget) : undefined;
+  const changed = ofReign ? await changes(options, opened, since, budget, trace) : undefined;
+  if (changed && "error" in changed) return changed;
   const difference: ChannelDifference = changed
     ? { ...head, messages: changed }
     : { ...head, messages: [], reset: true };
@@ -122,14 +123,19 @@ async function difference(
 
 /** The changed messages, or undefined when they are more than the answer may still carry. */
 async function changes(
-  { history }: RestOptions,
+  { history, router }: RestOptions,
   opened: Opened,
   since: Since,
   budget: Budget,
-): Promise<Message[] | undefined> {
+  trace: Trace,
+): Promise<Message[] | undefined | Refused> {
   const from = "position" in since ? { seq: since.position[0] } : since;
   if ("seq" in from && from.seq === opened.seq) return [];
-  const changed = await changedMessages(history, opened, from, SYNC_ROWS_MAX);
+  const by = opened.membership.userId;
+  const changed = await changedMessages(history, opened, from, SYNC_ROWS_MAX, (seq) =>
+    router.askChannel(opened.channel.id, { type: "message", by, seq }, trace),
+  );
+  if (changed && "error" in changed) return changed;
   if (changed === undefined || changed.length > budget.rows) return undefined;
   budget.rows -= changed.length;
   return changed;
@@ -145,7 +151,7 @@ async function isOfThisHistory(
   opened: Opened,
   [seq, epoch]: Position,
   trace: Trace,
-): Promise<boolean | ReturnType<typeof refused>> {
+): Promise<boolean | Refused> {
   if (seq > opened.seq) return false;
   // Nothing is before the first event, whatever the reign.
   if (seq === 0 || epoch === opened.epoch) return true;

@@ -1,5 +1,5 @@
 /** What one person, connection or address may ask of a node. */
-import { onOff, whole } from "./setting.ts";
+import { oneOf, onOff, whole } from "./setting.ts";
 
 const MIB = 1_048_576;
 
@@ -47,6 +47,14 @@ export const CLIENT_SETTINGS = {
     max: 1_000_000,
     reason: "Each costs 70 ms of Argon2id",
     source: "design 40",
+  }),
+  connections: oneOf({
+    env: "HUBBUB_CONNECTIONS",
+    unit: "connections a person",
+    words: ["many", "one"],
+    fallback: "many",
+    reason: "Phone, laptop and tabs at once; with `one`, the newest connection ends the others",
+    source: "design 05, P6",
   }),
   trustedProxies: whole({
     env: "HUBBUB_TRUSTED_PROXIES",

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { createSignIns } from "../../gateway/auth/accounts.ts";
 import { createPasswords } from "../../gateway/auth/passwords.ts";
 import type { Tokens } from "../../gateway/auth/tokens.ts";
+import type { Verifier } from "../../gateway/auth/verifier.ts";
 import type { Gateway } from "../../gateway/create-gateway.ts";
 import { createAccountRates } from "../../gateway/http/account-rates.ts";
 import { createHttp } from "../../gateway/http/create-http.ts";
@@ -23,6 +24,7 @@ export type HttpParts = {
   store: Store;
   gateway: Gateway;
   tokens: Tokens;
+  verifier: Verifier;
   redis: RedisClient;
   stores: StoreWatch;
   isDraining: () => boolean;
@@ -31,13 +33,16 @@ export type HttpParts = {
 };
 
 export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
-  const { config, cluster, store, gateway, tokens, redis, metrics, logger } = parts;
+  const { config, cluster, store, gateway, tokens, verifier, redis, metrics, logger } = parts;
   const nowMs = () => cluster.clock.nowMs();
   return createHttp({
     router: whileLeased(cluster.router, cluster.lease),
     accounts: store.accounts,
     history: store.history,
     memberships: store.memberships,
+    people: store.people,
+    search: store.search,
+    ownAccounts: config.ownAccounts,
     signIns: createSignIns({
       accounts: store.accounts,
       tokens,
@@ -54,7 +59,7 @@ export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
     }),
     takeMessage: (userId) => gateway.takeMessage(userId),
     nowMs,
-    tokens,
+    tokens: verifier,
     isRevoked: (token) => gateway.isRevoked(token),
     origins: config.origins,
     trustedProxies: config.trustedProxies,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { createTokens, type Tokens } from "../../gateway/auth/tokens.ts";
+import type { Verifier } from "../../gateway/auth/verifier.ts";
 import { createGateway, type Gateway } from "../../gateway/create-gateway.ts";
 import { PROTOCOL_VERSION } from "../../protocol/session.ts";
 import { Cluster } from "../cluster/cluster.ts";
@@ -12,10 +13,13 @@ import { openStore, type Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
 import { listen, logServers, openGatewayRedis, type Place, placeOf } from "./addresses.ts";
+import { startAuditing } from "./auditing.ts";
 import { clientServer, operatorServer } from "./http-servers.ts";
 import { whileLeased } from "./lease-router.ts";
+import { startCatchingUp } from "./search-catch-up.ts";
 import { shardsOf } from "./shards.ts";
 import { type StoreWatch, watchStores } from "./store-watch.ts";
+import { tokenVerifier } from "./token-verifier.ts";
 import { VERSION } from "./version.ts";
 
 /** Fixed for the life of a cluster: 256 logs are few enough to claim at once and many enough to spread (10). */
@@ -46,7 +50,11 @@ type Parts = {
   cluster: Cluster;
   redis: ReturnType<typeof openGatewayRedis>;
   stores: StoreWatch;
+  catchingUp: ReturnType<typeof startCatchingUp>;
+  /** Undefined on a node without actors. */
+  auditing: ReturnType<typeof startAuditing> | undefined;
   tokens: Tokens;
+  verifier: Verifier;
   gateway: Gateway;
   log: RedisLog;
   state: { draining: boolean };
@@ -73,6 +81,7 @@ export async function startNode(config: Config, logger: Logger, hooks: NodeHooks
   const httpParts = { ...parts, redis: parts.redis.commands, isDraining: () => parts.state.draining };
   const servers = [operatorServer(httpParts)];
   if (config.roles.includes("gateway")) {
+    await parts.verifier.start();
     const clients = await clientServer(httpParts);
     servers.unshift(clients);
     await gateway.attach(clients.server);
@@ -119,6 +128,8 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     version: VERSION,
     record: store.clusterRecord,
     listeners: (channelId) => gateway.listeners(channelId),
+    devices: () => gateway.devices,
+    outOfSpace: (spaceId, userId) => gateway.outOfSpace(spaceId, userId),
     onDrain: hooks.onDrain,
     onShardsMoved: (shards) => gateway.onShardsMoved(shards),
     metrics,
@@ -126,6 +137,11 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
   });
   const redis = openGatewayRedis(config, logger);
   const stores = watchStores({ redis: redis.commands, ping: () => store.ping(), logger });
+  const catchingUp = startCatchingUp(() => store.search.catchUp(), logger);
+  const { audit } = store;
+  const auditing = config.roles.includes("actors")
+    ? startAuditing({ audit, stores, metrics, logger })
+    : undefined;
   const tokens = createTokens({
     secret: config.tokenSecret,
     issuer: "hubbub",
@@ -133,7 +149,10 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     ttlMs: config.accessTokenTtlMs,
     nowMs: () => cluster.clock.nowMs(),
   });
-  const gateway: Gateway = makeGateway({ config, logger, metrics, store, cluster, redis, stores, tokens });
+  const nowMs = () => cluster.clock.nowMs();
+  const verifier = tokenVerifier(config, tokens, { people: store.people, nowMs, log: logger });
+  const parts = { config, logger, metrics, store, cluster, redis, stores, tokens, verifier };
+  const gateway: Gateway = makeGateway(parts);
   const log = new RedisLog({
     servers: logServers(config),
     prefix: config.prefix,
@@ -149,15 +168,20 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     cluster,
     redis,
     stores,
+    catchingUp,
+    auditing,
     tokens,
+    verifier,
     gateway,
     log,
     state: { draining: false },
   };
 }
 
-function makeGateway(parts: Omit<Parts, "gateway" | "log" | "place" | "state">): Gateway {
-  const { config, cluster, store, redis, stores, tokens, metrics, logger } = parts;
+function makeGateway(
+  parts: Omit<Parts, "gateway" | "log" | "place" | "state" | "catchingUp" | "auditing">,
+): Gateway {
+  const { config, cluster, store, redis, stores, verifier, metrics, logger } = parts;
   const nowMs = () => cluster.clock.nowMs();
   return createGateway({
     node: cluster.incarnation,
@@ -167,8 +191,9 @@ function makeGateway(parts: Omit<Parts, "gateway" | "log" | "place" | "state">):
     memberships: store.memberships,
     history: store.history,
     accounts: store.accounts,
+    people: store.people,
     clock: { nowMs },
-    verifyToken: (token) => tokens.verifyToken(token),
+    verifyToken: verifier.verifyToken,
     shardOf: (id) => shardOf(id, SHARDS),
     health: () => ({
       node: cluster.incarnation,
@@ -190,15 +215,18 @@ function makeGateway(parts: Omit<Parts, "gateway" | "log" | "place" | "state">):
 
 /** Shards first, while sockets still talk through the others; then sockets, in waves; then everything else. */
 async function leave(parts: Parts, servers: readonly FastifyInstance[], withinMs: number): Promise<void> {
-  const { cluster, gateway, store, stores, log, redis, state } = parts;
+  const { cluster, gateway, verifier, store, stores, catchingUp, auditing, log, redis, state } = parts;
   state.draining = true;
   await cluster.drain({ withinMs });
   gateway.refuseNewConnections();
   await gateway.drain();
   await gateway.close();
+  verifier.close();
   await store.projector.stop();
   await cluster.stop();
   stores.stop();
+  catchingUp.stop();
+  auditing?.stop();
   await Promise.allSettled(servers.map((server) => server.close()));
   log.close();
   for (const client of Object.values(redis)) client.disconnect();

@@ -79,6 +79,11 @@ export function createMetrics(options: { defaults: boolean } = { defaults: true 
     }),
     sqlStatements: counter("hubbub_postgres_statements_total", "Statements sent to Postgres.", ["pool"]),
     postgresPool: gauge("hubbub_postgres_pool", "Connections of the pool.", ["state"]),
+    auditDrift: gauge(
+      "hubbub_audit_drift",
+      "Numbers of the tables that a recount does not find, in the last channels that this node looked at.",
+      ["what"],
+    ),
     projected: counter("hubbub_projected_events_total", "Events written to Postgres."),
   };
 }
