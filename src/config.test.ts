@@ -63,6 +63,9 @@ describe("a node's settings", () => {
     [{ HUBBUB_PREFIX: "{hub}" }, "HUBBUB_PREFIX cannot be"],
     [{ HUBBUB_LOG_LEVEL: "loud" }, "expected trace | debug | info"],
     [{ DATABASE_URL: "mysql://h/d" }, "DATABASE_URL cannot be as it is set"],
+    [{ HUBBUB_ISSUER: "id.example" }, "HUBBUB_ISSUER cannot be"],
+    [{ HUBBUB_ISSUER_KEYS_URL: "http://id.example/keys" }, "HUBBUB_ISSUER_KEYS_URL cannot be"],
+    [{ HUBBUB_ISSUER_NAME_CLAIM: "a claim" }, "HUBBUB_ISSUER_NAME_CLAIM cannot be"],
   ])("refuses %j in words", (given, message) => {
     expect(() => loadConfig({ ...GIVEN, ...given })).toThrow(message);
   });

@@ -37,19 +37,19 @@ const KEPT: Record<string, string> = {
   H2: "leaving",
   H3: "subscriptions",
   H4: "reading",
+  H5: "crowds",
   H6: "rendering",
   E1: "spaces",
+  E4: "presence, and gateways that are gone",
   E2: "dms",
   E3: "revocation",
   E5: "time",
+  E6: "unread",
 };
 
 /** What is not built as a whole yet, and what it waits for. A part of it may have its test already. */
 const LATER: Record<string, string> = {
   J3: "the outbox has its table; it is filled with the first job that reads it",
-  H5: "audiences above 100: comes with delivered marks on the wire and with heads for those who do not listen",
-  E4: "presence: sessions attach again after a move; status, watches and the ten quiet seconds come with it",
-  E6: "unread: ordinals and marks are counted; threads and `@everyone` come with them",
   E7: "rolling upgrades: there is one version so far",
 };
 

@@ -24,7 +24,7 @@ const MAY_IMPORT: [file: RegExp, reach: RegExp[]][] = [
   ],
   [/^actors\//, [/^actors\//, /^src\/lib\//, /^protocol\//, /^npm:(nact|lru-cache)$/]],
   [/^src\/telemetry\//, [/^src\/(telemetry|lib)\//, /^npm:(prom-client|pino)$/, node]],
-  [/^src\/ports\.ts$/, [/^actors\/ports\.ts$/]],
+  [/^src\/ports\.ts$/, [/^actors\/ports\.ts$/, /^protocol\//]],
   [/^gateway\//, [...ground, /^gateway\//, node, /^npm:(?!(pg|kysely|nact|bullmq|node-pg-migrate)$)/]],
   [/^src\/cluster\//, [...ground, /^src\/cluster\//, node, /^npm:(ioredis|cluster-key-slot|pino)$/]],
   [/^src\/store\//, [...ground, /^src\/store\//, node, /^npm:(pg|kysely|node-pg-migrate|pino|uuid)$/]],
@@ -34,7 +34,7 @@ const MAY_IMPORT: [file: RegExp, reach: RegExp[]][] = [
     /^src\/(cli|start)(\/|\.ts$)/,
     [
       /^src\/(cli|start|lib|config)(\/|\.ts$)/,
-      /^src\/store\/migrate\.ts$/,
+      /^src\/(store\/migrate|ports)\.ts$/,
       /^src\/telemetry\//,
       /^protocol\//,
       node,

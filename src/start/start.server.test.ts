@@ -80,7 +80,7 @@ function metricsUrls(): string[] {
   return JSON.parse(readFileSync(join(dir, "data", "cluster.json"), "utf8")).metricsUrls;
 }
 
-describe("npm start", () => {
+describe("row O1: npm start", () => {
   it("serves, is adopted with its data after kill -9, and leaves no process behind", async () => {
     const first = start([]);
     await expect.poll(first.said, POLL).toContain("Ctrl-C drains");

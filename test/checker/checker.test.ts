@@ -5,9 +5,12 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.ts";
 import { KINDS } from "./findings.ts";
+import { FOLD_MUTATIONS } from "./fold-mutations.ts";
 import { eventSeen, type HistoryRecord, readHistory } from "./history.ts";
 import { CHANNELS, CLIENTS, ImaginedRun, type Step } from "./imagined.ts";
-import { MUTATIONS } from "./mutations.ts";
+import { MUTATIONS as HISTORY_MUTATIONS } from "./mutations.ts";
+
+const MUTATIONS = { ...HISTORY_MUTATIONS, ...FOLD_MUTATIONS };
 
 const which = { client: fc.nat(CLIENTS - 1), channel: fc.nat(CHANNELS - 1) };
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -17,6 +20,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("deliver" as const), ...which }) },
   fc.record({ do: fc.constantFrom("resend", "retry", "refuse", "lose", "reconnect"), ...which }),
+  fc.record({ do: fc.constantFrom("reply", "read"), ...which }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("change" as const),
+      ...which,
+      change: fc.constantFrom("edited", "deleted", "pinned", "unpinned", "reacted", "unreacted"),
+    }),
+  },
   fc.record({ do: fc.constant("skip" as const), ...which, reset: fc.boolean() }),
   fc.record({ do: fc.constant("member" as const), channel: which.channel }),
   fc.record({ do: fc.constant("takeover" as const) }),
@@ -41,9 +53,22 @@ const EVENTFUL: Step[] = [
   { do: "send", client: 0, channel: 0, persisted: false },
   { do: "skip", client: 1, channel: 1, reset: true },
   { do: "reconnect", client: 2 },
+  { do: "change", client: 0, channel: 0, change: "reacted" },
+  { do: "change", client: 1, channel: 0, change: "reacted" },
+  { do: "change", client: 2, channel: 0, change: "reacted" },
+  { do: "change", client: 2, channel: 0, change: "unreacted" },
+  { do: "change", client: 1, channel: 0, change: "edited" },
+  { do: "reply", client: 1, channel: 0 },
+  { do: "reply", client: 0, channel: 0 },
+  { do: "change", client: 0, channel: 0, change: "pinned" },
+  { do: "change", client: 0, channel: 1, change: "pinned" },
+  { do: "change", client: 0, channel: 1, change: "unpinned" },
+  { do: "read", client: 0, channel: 0 },
   { do: "takeover" },
   { do: "send", client: 1, channel: 0, persisted: true },
   { do: "send", client: 1, channel: 1, persisted: false },
+  { do: "change", client: 1, channel: 1, change: "edited" },
+  { do: "change", client: 1, channel: 1, change: "deleted" },
   { do: "leave", client: 2 },
   { do: "deliver", client: 0, channel: 1 },
   { do: "send", client: 0, channel: 1, persisted: false },
@@ -55,7 +80,7 @@ describe("a history without a fault", () => {
   it("passes with resends, reconnects, gaps that were repaired, skips that were told, and take-overs", async () => {
     const report = await check(new ImaginedRun().play(EVENTFUL).end());
     expect(report.violations).toEqual([]);
-    expect(report.seen).toMatchObject({ connects: 5, acks: 10, rows: 10, logged: 14 });
+    expect(report.seen).toMatchObject({ connects: 5, acks: 12, rows: 12, logged: 26, changes: 10, folds: 4 });
   });
 
   it("passes whatever the order of things was", async () => {
@@ -81,7 +106,7 @@ describe("a history without a fault", () => {
   });
 });
 
-describe("one planted fault is found", () => {
+describe("row O6: one planted fault is found", () => {
   it.each(Object.keys(MUTATIONS))("%s", async (name) => {
     const history = new ImaginedRun().play(EVENTFUL).end();
     // In every place where it can be planted, not only in a lucky one.

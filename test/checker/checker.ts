@@ -1,8 +1,10 @@
 /**
- * Judges a recorded history, offline: row D1 (`order.ts`), D2 and D3 (`sends.ts`), D4 (`listeners.ts`). One pass; memory
- * grows with the distinct events and the clients' channels, not with deliveries.
+ * Judges a recorded history, offline: row D1 (`order.ts`, `changes.ts`), D2 and D3 (`sends.ts`, `changes.ts`), D4
+ * (`listeners.ts`, `folds.ts`). One pass; memory grows with the distinct events and the clients' channels, not with deliveries.
  */
+import { ChangeRules } from "./changes.ts";
 import { Findings, type Kind, type Violation } from "./findings.ts";
+import { FoldRules } from "./folds.ts";
 import type { HistoryRecord } from "./history.ts";
 import { ListenerRules } from "./listeners.ts";
 import { OrderRules } from "./order.ts";
@@ -28,6 +30,9 @@ export type Report = {
     connects: number;
     rows: number;
     logged: number;
+    /** Changes that were acked, and folds that were compared. */
+    changes: number;
+    folds: number;
   };
 };
 
@@ -43,6 +48,8 @@ export class Checker {
     connects: 0,
     rows: 0,
     logged: 0,
+    changes: 0,
+    folds: 0,
   };
 
   constructor({ allAnswered = true }: CheckOptions = {}) {
@@ -50,6 +57,8 @@ export class Checker {
       new OrderRules(this.#findings),
       new SendRules(this.#findings, allAnswered),
       new ListenerRules(this.#findings),
+      new ChangeRules(this.#findings),
+      new FoldRules(this.#findings),
     ];
   }
 
@@ -76,6 +85,8 @@ export class Checker {
     else if (record.what === "connect") seen.connects += 1;
     else if (record.what === "row") seen.rows += 1;
     else if (record.what === "logged") seen.logged += 1;
+    else if (record.what === "changed") seen.changes += 1;
+    else if (record.what === "served") seen.folds += 1;
   }
 }
 

@@ -12,6 +12,7 @@ const KINDS_BY_ROW = {
     "stored_differently",
     "acked_elsewhere",
     "acked_out_of_order",
+    "miscounted",
   ],
   D2: ["stored_twice", "sequenced_twice", "two_first_acks", "two_answers", "content_changed"],
   D3: [
@@ -22,8 +23,26 @@ const KINDS_BY_ROW = {
     "unanswered",
     "ack_unasked",
     "unsent",
+    "change_lost",
   ],
-  D4: ["gap", "duplicate", "disorder", "stale", "uninvited", "sync_hole", "went_back"],
+  D4: [
+    "gap",
+    "duplicate",
+    "disorder",
+    "stale",
+    "uninvited",
+    "sync_hole",
+    "went_back",
+    "not_held",
+    "not_served",
+    "unlike_text",
+    "unlike_deletion",
+    "unlike_reactions",
+    "unlike_pins",
+    "unlike_thread",
+    "unlike_unread",
+    "unlike_otherwise",
+  ],
 } as const;
 export type Row = keyof typeof KINDS_BY_ROW;
 export type Kind = (typeof KINDS_BY_ROW)[Row][number];

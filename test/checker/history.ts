@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { ChannelEvent } from "../../protocol/events.ts";
-import type { Durability } from "../../protocol/message.ts";
+import type { Durability, Message } from "../../protocol/message.ts";
 import type { RefusalCode } from "../../protocol/refusals.ts";
 
 /** A recording client: one device over all its connections. Free text, unique within the history. */
@@ -21,8 +21,18 @@ export type EventSeen = {
   atMs: number;
   /** Of `message:new`. */
   clientId?: string;
+  ordinal?: number;
+  threadId?: string;
+  /** How many replies the thread has with this one. */
+  replyCount?: number;
+  /** Of `message:new` and `message:updated`. */
   content?: string;
-  /** Of the whole event, so that all must have seen the same in every field. */
+  /** The messages that the event is about. */
+  messageIds?: string[];
+  /** Of a reaction, and how many have put it there now. */
+  emoji?: string;
+  count?: number;
+  /** Of the whole event, whatever is kept of it: so that all must have seen the same in every field. */
   digest: string;
 };
 
@@ -78,6 +88,29 @@ export type Synced = Client &
   };
 /** `channel:behind`. */
 export type Behind = Client & InChannel & { what: "behind"; seq: number; epoch: number };
+/** The answer yes to a change of what stands in the channel: `change` and what it was about. */
+export type Changed = Client &
+  InChannel & {
+    what: "changed";
+    by: string;
+    change: "edited" | "deleted" | "pinned" | "unpinned" | "reacted" | "unreacted";
+    messageId: string;
+    content?: string;
+    emoji?: string;
+  };
+/** What a client holds of a channel at the end: its fold. */
+export type Held = Client &
+  InChannel & {
+    what: "held";
+    /** Everything outside threads from here on is held, and every reply after that position. */
+    fromSeq: number;
+    repliesAfterSeq: number;
+    messages: Message[];
+    unread: number;
+  };
+/** What the server tells the same person at the end, read from the beginning on another node. */
+export type Served = Client &
+  InChannel & { what: "served"; messages: Message[]; pinned: string[]; unread: number };
 /** A row of `messages`, after healing. */
 export type MessageRow = InChannel & {
   what: "row";
@@ -85,6 +118,7 @@ export type MessageRow = InChannel & {
   epoch: number;
   authorId: string;
   clientId: string;
+  /** As it was sent, whatever became of it. */
   content: string;
   atMs: number;
 };
@@ -104,6 +138,9 @@ export type HistoryRecord =
   | Live
   | Synced
   | Behind
+  | Changed
+  | Held
+  | Served
   | MessageRow
   | ChannelRow
   | Logged;
@@ -115,8 +152,30 @@ export function eventSeen(event: ChannelEvent): EventSeen {
     .digest("base64url")
     .slice(0, 16);
   const { seq, type, by, atMs } = event;
-  if (event.type !== "message:new") return { seq, type, by, atMs, digest };
-  return { seq, type, by, atMs, clientId: event.message.clientId, content: event.message.content, digest };
+  return { seq, type, by, atMs, ...saidBy(event), digest };
+}
+
+/** What an event says of messages. */
+function saidBy(event: ChannelEvent): Partial<EventSeen> {
+  switch (event.type) {
+    case "message:new": {
+      const { id, clientId, content, ordinal, threadId } = event.message;
+      const replyCount = event.thread?.replyCount;
+      return { clientId, content, ordinal, threadId, replyCount, messageIds: [id] };
+    }
+    case "message:updated":
+      return { content: event.content, messageIds: [event.messageId] };
+    case "message:deleted":
+      return { messageIds: event.messageIds ?? [event.messageId!] };
+    case "message:pinned":
+    case "message:unpinned":
+      return { messageIds: [event.messageId] };
+    case "reaction:added":
+    case "reaction:removed":
+      return { messageIds: [event.messageId], emoji: event.emoji, count: event.count };
+    default:
+      return {};
+  }
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

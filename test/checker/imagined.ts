@@ -1,9 +1,14 @@
 /** A run that went right, imagined: what correct servers and clients would have recorded, faults of the network included. */
-import type { EventSeen, HistoryRecord } from "./history.ts";
+import type { ChannelEvent } from "../../protocol/events.ts";
+import { type Changed, type EventSeen, eventSeen, type HistoryRecord } from "./history.ts";
+import { ImaginedMessages } from "./imagined-messages.ts";
 
 /** What may happen next. Numbers choose among clients and channels, modulo how many there are. */
 export type Step =
   | { do: "send"; client: number; channel: number; persisted: boolean }
+  | { do: "reply"; client: number; channel: number }
+  | { do: "change"; client: number; channel: number; change: Changed["change"] }
+  | { do: "read"; client: number; channel: number }
   /** The ack is lost with the connection: the client comes back and sends again. */
   | { do: "resend"; client: number; channel: number }
   /** `later`, then accepted. */
@@ -33,6 +38,7 @@ export class ImaginedRun {
   readonly #have: number[][] = Array.from({ length: CLIENTS }, () =>
     Array.from({ length: CHANNELS }, () => 0),
   );
+  readonly #talk = Array.from({ length: CHANNELS }, (_, c) => new ImaginedMessages(`channel-${c}`, CLIENTS));
   readonly #gone = new Set<number>();
   readonly #made: number[] = Array.from({ length: CHANNELS }, () => 0);
   #epoch = 1;
@@ -52,11 +58,13 @@ export class ImaginedRun {
     return this;
   }
 
-  /** Everyone who is still there hears the rest; then the rows and the log. */
+  /** Everyone who is still there hears the rest; then what they hold, the rows and the log. */
   end(): HistoryRecord[] {
     for (let client = 0; client < CLIENTS; client++) {
-      for (let channel = 0; channel < CHANNELS && !this.#gone.has(client); channel++)
+      for (let channel = 0; channel < CHANNELS && !this.#gone.has(client); channel++) {
         this.#deliver(client, channel);
+        this.history.push(...this.#talk[channel]!.end(client));
+      }
     }
     for (const [channel, events] of this.#events.entries()) this.#rows(`channel-${channel}`, events);
     return this.history;
@@ -73,6 +81,15 @@ export class ImaginedRun {
     switch (step.do) {
       case "send":
         this.#send(client, channel, step.persisted ? "persisted" : undefined);
+        break;
+      case "reply":
+        this.#send(client, channel, undefined, true);
+        break;
+      case "change":
+        this.#change(client, channel, step.change);
+        break;
+      case "read":
+        this.#talk[channel]!.read(client);
         break;
       case "resend":
         this.#resend(client, channel);
@@ -99,10 +116,10 @@ export class ImaginedRun {
     }
   }
 
-  #send(client: number, channel: number, durability?: "persisted"): void {
+  #send(client: number, channel: number, durability?: "persisted", isReply = false): void {
     const message = this.#message(client, channel);
     this.history.push({ what: "send", ...message, attempt: 1, durability });
-    const { seq, epoch } = this.#decide(channel, "message:new", message.by, message);
+    const { seq, epoch } = this.#say(channel, message, isReply);
     const { content: _, ...ids } = message;
     this.history.push({ what: "ack", ...ids, seq, epoch, durability: durability ?? "logged" });
   }
@@ -110,7 +127,7 @@ export class ImaginedRun {
   #resend(client: number, channel: number): void {
     const message = this.#message(client, channel);
     this.history.push({ what: "send", ...message, attempt: 1 });
-    const { seq } = this.#decide(channel, "message:new", message.by, message);
+    const { seq } = this.#say(channel, message);
     this.#reconnect(client);
     this.history.push({ what: "send", ...message, attempt: 2 });
     const { content: _, ...ids } = message;
@@ -125,7 +142,7 @@ export class ImaginedRun {
     this.history.push({ what: "refused", ...ids, code, retry: retried ? "later" : "never" });
     if (!retried) return;
     this.history.push({ what: "send", ...message, attempt: 2 });
-    const { seq } = this.#decide(channel, "message:new", message.by, message);
+    const { seq } = this.#say(channel, message);
     this.history.push({ what: "ack", ...ids, seq, durability: "logged" });
   }
 
@@ -200,26 +217,26 @@ export class ImaginedRun {
     return { ...names(client, channel), by: `user-${client}`, clientId, content: `text of ${clientId}` };
   }
 
-  #decide(
-    channel: number,
-    type: EventSeen["type"],
-    by: string,
-    message?: { clientId: string; content: string },
-  ): Event {
+  #change(client: number, channel: number, change: Changed["change"]): void {
+    const made = this.#talk[channel]!.change(client, change, this.#nowMs + 1);
+    if (made === undefined) return;
+    const by = `user-${client}`;
+    this.#decide(channel, made.type, by, made.says);
+    this.history.push({ what: "changed", ...names(client, channel), by, ...made.acked });
+  }
+
+  #say(channel: number, sent: { by: string; clientId: string; content: string }, isReply = false): Event {
+    const at = { seq: this.#made[channel]! + 1, atMs: this.#nowMs + 1 };
+    return this.#decide(channel, "message:new", sent.by, this.#talk[channel]!.message(at, sent, isReply));
+  }
+
+  #decide(channel: number, type: EventSeen["type"], by: string, says: object = {}): Event {
     const seq = ++this.#made[channel]!;
-    const { clientId, content } = message ?? {};
-    const event = {
-      seq,
-      type,
-      by,
-      clientId,
-      content,
-      atMs: ++this.#nowMs,
-      digest: `${channel}/${seq}`,
-      epoch: this.#epoch,
-    };
-    this.#events[channel]!.push(event);
-    return event;
+    const event = { type, seq, atMs: ++this.#nowMs, by, ...says } as ChannelEvent;
+    this.#talk[channel]!.take(event);
+    const decided = { ...eventSeen(event), epoch: this.#epoch };
+    this.#events[channel]!.push(decided);
+    return decided;
   }
 
   #missing(client: number, channel: number): Event[] {

@@ -2,19 +2,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { ChatClient } from "../../bench/load/chat-client.ts";
-import { makeSite, type Person, type Site } from "../../bench/load/site.ts";
+import { inParallel, makeSite, type Person, type Site } from "../../bench/load/site.ts";
+import type { ChannelId } from "../../protocol/ids.ts";
 import type { Durability } from "../../protocol/message.ts";
 import { check, type Report } from "../checker/checker.ts";
 import type { HistoryRecord } from "../checker/history.ts";
 import type { TestCluster, TestNode } from "../support/cluster.ts";
+import { gesture, threadToReplyIn } from "./gestures.ts";
 import { Recorder } from "./recorder.ts";
+import { served, unreadOf } from "./served.ts";
 import { loggedHistory, ownersOf, storedHistory } from "./stores.ts";
 
 export type ChatterOptions = {
   channels: number;
   /** Clients per channel, one person each; the first ones write. */
   members: number;
-  /** Milliseconds between two messages in one channel. */
+  /** Milliseconds between two messages in one channel; one in two comes with a gesture: an edit, a reaction, a read mark … */
   everyMs: number;
   /** What the first member of each channel asks for. */
   durability?: Durability;
@@ -22,6 +25,10 @@ export type ChatterOptions = {
 
 /** After the faults are over: longest backoff of an outbox, and a backlog's way into Postgres. */
 const SETTLE_MS = 45_000;
+
+/** One message in so many is a reply, and one in so many comes with a gesture. Both are prime to a channel's three members: everyone comes to both. */
+const REPLY_EVERY = 5;
+const GESTURE_EVERY = 2;
 
 export class Chatter {
   readonly recorder = new Recorder();
@@ -101,8 +108,16 @@ export class Chatter {
     const k = this.#messages++;
     const channel = k % this.#clients.length;
     const members = this.#clients[channel]!;
-    const writer = members[Math.floor(k / this.#clients.length) % members.length]!;
-    writer.send(this.channelIds[channel]!, `message ${k}`);
+    const turn = Math.floor(k / this.#clients.length);
+    const m = turn % members.length;
+    const channelId = this.channelIds[channel]!;
+    const reader = this.recorder.reader(`c${channel}m${m}`, channelId);
+    const thread = turn % REPLY_EVERY === 0 ? threadToReplyIn(reader) : undefined;
+    members[m]!.send(channelId, `message ${k}`, thread?.id);
+    if (turn % GESTURE_EVERY > 0) return;
+    const which = Math.floor(turn / GESTURE_EVERY / members.length);
+    for (const change of gesture(which + m + channel, channelId as ChannelId, reader, m === 0))
+      members[m]!.change(channelId, change);
   }
 
   hush(): void {
@@ -184,7 +199,8 @@ export class Chatter {
     expect(this.recorder.tally.failed).toEqual([]);
     expect(report.violations, `${JSON.stringify(report.counts)}\n${this.#cluster.logTails()}`).toEqual([]);
     const { seen } = report;
-    expect(Math.min(seen.acks, seen.rows, seen.logged), "nothing was judged").toBeGreaterThan(0);
+    const judged = Math.min(seen.acks, seen.rows, seen.logged, seen.changes, seen.folds);
+    expect(judged, "nothing was judged").toBeGreaterThan(0);
     expect(seen.deliveries, "every member hears every message").toBeGreaterThan(seen.rows);
     return report;
   }
@@ -194,6 +210,7 @@ export class Chatter {
     this.hush();
     const { history } = this.recorder;
     await expect.poll(() => this.#unsettled(), { timeout: SETTLE_MS }).toEqual([]);
+    await this.#readAgain();
     const { databaseUrl, redis } = this.#cluster;
     let stored = await storedHistory(databaseUrl, redis.url, this.channelIds);
     for (
@@ -203,8 +220,57 @@ export class Chatter {
     ) {
       stored = await storedHistory(databaseUrl, redis.url, this.channelIds);
     }
+    const folds = await this.#folds();
     for (const client of this.clients) client.stop();
-    return check([...history, ...this.#kept, ...stored]);
+    return check([...history, ...this.#kept, ...folds, ...stored]);
+  }
+
+  /** A mark that was acked may be lost with its owner, within a second (rule L7): everyone says once more how far they have read. */
+  async #readAgain(): Promise<void> {
+    for (const { client, reader, channelId } of this.#seats())
+      client.change(channelId, { name: "channel:read", payload: { channelId, seq: reader.readSeq } });
+    await expect.poll(() => this.#unsettled(), { timeout: SETTLE_MS }).toEqual([]);
+  }
+
+  /** What everyone holds, and what they are served on a node that is not their own. */
+  async #folds(): Promise<HistoryRecord[]> {
+    const pairs = await inParallel(this.#seats().length, async (i) => {
+      const { name, person, reader, channelId } = this.#seats()[i]!;
+      const { fromSeq, repliesAfterSeq, messages } = reader;
+      const nodes = this.#nodes.map((_, n) => this.#nodes[(i + 1 + n) % this.#nodes.length]!);
+      // The list of channels follows Postgres, which has read marks a moment later.
+      const endMs = performance.now() + SETTLE_MS;
+      while ((await unreadOf(nodes, person, channelId)) !== reader.unread && performance.now() < endMs)
+        await sleep(200);
+      const { unread } = reader;
+      const held = {
+        what: "held",
+        client: name,
+        channelId,
+        fromSeq,
+        repliesAfterSeq,
+        messages,
+        unread,
+      } as const;
+      return [held, { ...(await served(nodes, person, channelId)), client: name }];
+    });
+    return pairs.flat();
+  }
+
+  /** Everyone in every channel. */
+  #seats() {
+    return this.#clients.flatMap((members, c) =>
+      members.map((client, m) => {
+        const [name, channelId] = [`c${c}m${m}`, this.channelIds[c]!];
+        return {
+          name,
+          client,
+          channelId,
+          person: this.person(c, m),
+          reader: this.recorder.reader(name, channelId),
+        };
+      }),
+    );
   }
 
   #unsettled(): string[] {

@@ -1,5 +1,6 @@
 /** Row A4: a node leaves in order, under load. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
 
@@ -7,9 +8,9 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 3 });
 });
-afterAll(() => cluster?.stop());
+afterAll(() => stopAudited(cluster));
 
-it("drains an owner under load without an error, and without a disconnect before its wave", async () => {
+it("row A4: drains an owner under load without an error, and without a disconnect before its wave", async () => {
   const chatter = await Chatter.start(cluster, { channels: 12, members: 3, everyMs: 200 });
   chatter.talk();
   await chatter.untilAcked(120);

@@ -1,5 +1,6 @@
 /** Row A2: an owner that stands still until others have taken its channels, and then goes on as if nothing had happened. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
 import { counted } from "./stores.ts";
@@ -11,9 +12,9 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 3 });
 });
-afterAll(() => cluster?.stop());
+afterAll(() => stopAudited(cluster));
 
-it("fences an owner that wakes after its lease: no second history, nothing acked lost", async () => {
+it("row A2: fences an owner that wakes after its lease: no second history, nothing acked lost", async () => {
   const chatter = await Chatter.start(cluster, { channels: 12, members: 3, everyMs: 200 });
   chatter.talk();
   await chatter.untilAcked(120);

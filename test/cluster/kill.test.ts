@@ -1,5 +1,6 @@
 /** Row A3: an owner killed under load. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
 import { ownersOf } from "./stores.ts";
@@ -11,9 +12,9 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 3 });
 });
-afterAll(() => cluster?.stop());
+afterAll(() => stopAudited(cluster));
 
-it("loses nothing acked when an owner is killed under load, and others serve its channels", async () => {
+it("row A3: loses nothing acked when an owner is killed under load, and others serve its channels", async () => {
   const chatter = await Chatter.start(cluster, { channels: 12, members: 3, everyMs: 200 });
   chatter.talk();
   await chatter.untilAcked(120);

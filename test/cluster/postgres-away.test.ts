@@ -1,6 +1,7 @@
 /** Rows A7 and D3, rule A3: Postgres stops for 20 s under load. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
 import { counted } from "./stores.ts";
@@ -13,7 +14,7 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 3 });
 });
-afterAll(() => cluster?.stop());
+afterAll(() => stopAudited(cluster));
 
 it("rule A3: goes on with `logged` for known members, acks nothing as persisted meanwhile, and catches up", async () => {
   // The first member of each channel asks for `persisted`, the others for nothing.

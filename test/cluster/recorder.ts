@@ -1,13 +1,16 @@
 /** Clients that write down everything they see, and the history that comes of it: what the checker judges. */
 import { io } from "socket.io-client";
 import { ChatClient } from "../../bench/load/chat-client.ts";
+import type { Change } from "../../bench/load/client-channel.ts";
 import type { OpenLink } from "../../bench/load/link.ts";
 import type { Observer } from "../../bench/load/observer.ts";
 import type { Person } from "../../bench/load/site.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
+import type { UserId } from "../../protocol/ids.ts";
 import type { Durability } from "../../protocol/message.ts";
 import type { RefusalCode } from "../../protocol/refusals.ts";
-import { type EventSeen, eventSeen, type HistoryRecord } from "../checker/history.ts";
+import { type Changed, type EventSeen, eventSeen, type HistoryRecord } from "../checker/history.ts";
+import { Reader } from "./reader.ts";
 
 /** The official client, without its own reconnection: a resume names positions that only we know. */
 export const officialLink: OpenLink = (nodeUrl, auth, on) => {
@@ -29,9 +32,19 @@ export const officialLink: OpenLink = (nodeUrl, auth, on) => {
   };
 };
 
+/** What a change is called in the history; those that leave no event have no name. */
+const CHANGES: Partial<Record<Change["name"], Changed["change"]>> = {
+  "message:edit": "edited",
+  "message:delete": "deleted",
+  "message:pin": "pinned",
+  "message:unpin": "unpinned",
+  "reaction:add": "reacted",
+  "reaction:remove": "unreacted",
+};
+
 /** What the run itself looks at, beside the history. */
 export type Tally = {
-  /** Refusals of sends, by code. */
+  /** Refusals of sends and changes, by code. */
   refused: Map<RefusalCode, number>;
   /** Reasons of disconnects, by client. */
   disconnects: { client: string; reason: string; atMs: number }[];
@@ -45,6 +58,7 @@ export class Recorder {
   readonly tally: Tally = { refused: new Map(), disconnects: [], acks: [], failed: [] };
   /** One digest per event, however many clients saw it: all see the same object's text. */
   readonly #digests = new Map<string, EventSeen>();
+  readonly #readers = new Map<string, Reader>();
 
   /** A client of `person`, not started. It joins its channels: their owner only invited it. */
   client(options: {
@@ -56,6 +70,7 @@ export class Recorder {
     durability?: Durability;
   }): ChatClient {
     const { name, person, durability } = options;
+    for (const id of options.channelIds) this.#readers.set(`${name} ${id}`, new Reader(person.id as UserId));
     return new ChatClient({
       ...options,
       token: person.token,
@@ -63,6 +78,11 @@ export class Recorder {
       openLink: officialLink,
       observer: this.#observer(name, person.id, durability),
     });
+  }
+
+  /** What the client of this name holds of a channel. */
+  reader(name: string, channelId: string): Reader {
+    return this.#readers.get(`${name} ${channelId}`)!;
   }
 
   #observer(client: string, by: string, durability?: Durability): Observer {
@@ -84,7 +104,30 @@ export class Recorder {
         history.push({ what: "refused", client, channelId, by, clientId, code, retry });
         tally.refused.set(code, (tally.refused.get(code) ?? 0) + 1);
       },
-      opened: (channelId, { seq, epoch }) => history.push({ what: "open", client, channelId, seq, epoch }),
+      changed: (channelId, change, answer) => {
+        if (!answer.ok) {
+          // Another was faster: no fault of anyone.
+          if (answer.error.code === "already_deleted") return;
+          tally.refused.set(answer.error.code, (tally.refused.get(answer.error.code) ?? 0) + 1);
+          if (answer.error.retry === "never")
+            tally.failed.push(`${client}: ${change.name}: ${answer.error.code}`);
+          return;
+        }
+        if (change.name === "channel:read") this.reader(client, channelId).read(change.payload.seq);
+        const name = CHANGES[change.name];
+        if (name === undefined || !("messageId" in change.payload)) return;
+        const { messageId, content, emoji } = change.payload as Changed;
+        history.push({ what: "changed", client, channelId, by, change: name, messageId, content, emoji });
+      },
+      opened: (channelId, answer) => {
+        const { seq, epoch } = answer;
+        history.push({ what: "open", client, channelId, seq, epoch });
+        const reader = this.reader(client, channelId);
+        const isFirst = reader.fold.seq === 0;
+        reader.open(answer);
+        if (isFirst) reader.joined();
+      },
+      took: (channelId, event, epoch) => this.reader(client, channelId).take(epoch, event),
       live: ({ channelId, epoch, events }) =>
         history.push({
           what: "events",

@@ -2,6 +2,7 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
 import { counted } from "./stores.ts";
@@ -10,7 +11,7 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster({ nodes: 3 });
 });
-afterAll(() => cluster?.stop());
+afterAll(() => stopAudited(cluster));
 
 /** Over all nodes, since they started. */
 async function total(name: string, label?: string): Promise<number> {

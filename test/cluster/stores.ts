@@ -34,8 +34,12 @@ async function inPostgres(url: string, channelIds: readonly string[]): Promise<H
     // One snapshot: a head must not be newer than the rows below it.
     await client.query("begin isolation level repeatable read read only");
     const messages = await client.query(
-      `select channel_id as "channelId", seq::int, epoch::int, author_id as "authorId", client_id as "clientId", content,
-        at_ms::float8 as "atMs" from messages where channel_id = any($1) order by channel_id, seq`,
+      `select m.channel_id as "channelId", m.seq::int, m.epoch::int, m.author_id as "authorId", m.client_id as "clientId",
+        coalesce(first.content, m.content) as content, m.at_ms::float8 as "atMs"
+        from messages m
+        left join message_edits first
+          on first.channel_id = m.channel_id and first.seq = m.seq and first.version_seq = m.seq
+        where m.channel_id = any($1) order by m.channel_id, m.seq`,
       [channelIds],
     );
     const channels = await client.query(

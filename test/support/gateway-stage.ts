@@ -7,6 +7,7 @@ import { io as connect, type Socket } from "socket.io-client";
 import { createGateway, type Gateway } from "../../gateway/create-gateway.ts";
 import { type ChannelsDouble, memoryChannels } from "../../gateway/doubles.ts";
 import type { GatewayOptions } from "../../gateway/gateway-options.ts";
+import { listHistory } from "../../gateway/routes/rest-doubles.ts";
 import type { ChannelEvents } from "../../protocol/events.ts";
 import { type ChannelId, type UserId, uuidv7TimeMs } from "../../protocol/ids.ts";
 import { openRedis, type RedisAddress, type RedisClient, whenReady } from "../../src/cluster/redis.ts";
@@ -155,10 +156,7 @@ function stageOptions(
   return {
     router: channels,
     memberships: channels.memberships,
-    history: {
-      page: async () => ({ messages: [], hasOlder: false, hasNewer: false }),
-      changed: async () => [],
-    },
+    history: listHistory([]),
     accounts: {
       users: async (ids) =>
         ids.map((id) => ({
@@ -171,6 +169,7 @@ function stageOptions(
       byUsernames: async () => [],
       revocations: async (sinceMs) => revoked.filter(({ validAfterMs }) => validAfterMs > sinceMs),
     },
+    people: { choosePresence: async () => {} },
     clock: { nowMs: () => Date.now() },
     verifyToken(token) {
       const [userId, issuedAtMs, expiresAtMs] = token.split(" ");
