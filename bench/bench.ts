@@ -6,6 +6,8 @@ import { actors } from "./actors.ts";
 import { deliveries } from "./deliveries.ts";
 import { failover } from "./failover.ts";
 import { type Outcome, print } from "./figures.ts";
+import { reads } from "./reads.ts";
+import { search } from "./search.ts";
 import { findK6, show } from "./show.ts";
 import { smoke } from "./smoke.ts";
 
@@ -58,6 +60,22 @@ bench("deliveries", "CPU of the server per message and listener, against a bare 
   .option("--listeners <n>", "sockets of the one channel", number, 1_000)
   .option("--rate <n>", "messages per second", number, 40)
   .option("--seconds <n>", "of each of 3 ways, in each of 3 rounds", number, 5);
+
+bench("reads", "pages, the list of channels, joining a crowd, and writing over REST", reads)
+  .option("--channels <n>", "channels of the person who reads, each a cold and a hot page", number, 500)
+  .option("--members <n>", "members of the crowd", number, 1_000_000)
+  .option("--joins <n>", "people who join it", number, 500)
+  .option("--lists <n>", "times that the list of channels is asked for", number, 500)
+  .option("--rate <n>", "messages per second", number, 200)
+  .option("--seconds <n>", "measured time of these, after a warm-up", number, 30);
+
+bench("search", "a page of hits, by kind of query, and what the index adds to a message", search)
+  .option("--messages <n>", "messages", number, 5_000_000)
+  .option("--channels <n>", "channels, over three spaces of a language each", number, 3_000)
+  .option("--mine <n>", "channels of the person who searches", number, 500)
+  .option("--queries <n>", "of each kind", number, 100)
+  .option("--dir <folder>", "of the database; kept, and used again by a run of the same size")
+  .option("--plan <file>", "where the plans of the slowest search go");
 
 bench("failover", "owners killed and drained: how long their channels take no message", failover)
   .option("--rounds <n>", "kills, and as many drains", number, 3)

@@ -147,12 +147,7 @@ class Faults {
 type Files = { acked: string; summary: string };
 
 /** Answers whether k6's thresholds held. */
-async function runK6(
-  options: ShowOptions,
-  status: ClusterStatus,
-  files: Files,
-  faults: Faults,
-): Promise<boolean> {
+async function runK6(options: ShowOptions, { nodes }: ClusterStatus, files: Files, faults: Faults) {
   const script = join(ROOT, "bench", "k6", "smoke.ts");
   const args = [
     "run",
@@ -167,7 +162,7 @@ async function runK6(
   ];
   const env = {
     ...process.env,
-    NODES: status.nodes.map((node) => node.url).join(","),
+    NODES: nodes.map((node) => node.url).join(","),
     SOCKETS: String(options.sockets),
     CHANNELS: String(options.channels),
     RATE: String(options.rate),

@@ -1,6 +1,7 @@
 /** All sockets of one channel, in one virtual user: so that what they saw can be compared, seq by seq. */
 import type { ChannelEvent } from "../../protocol/events.ts";
 import { ChatClient } from "../load/chat-client.ts";
+import type { Change } from "../load/client-channel.ts";
 import type { OpenLink } from "../load/link.ts";
 import type { Observer } from "../load/observer.ts";
 
@@ -12,6 +13,10 @@ export type RoomMeter = {
   reconnected(reason: string): void;
   reset(): void;
   refused(code: string): void;
+  /** The last answer to a change: an edit, a reaction, a read mark, typing. */
+  changed(name: string, latencyMs: number): void;
+  /** A change that can never succeed: none is expected. */
+  changeRefused(name: string, code: string): void;
   failed(what: string, error: unknown): void;
 };
 
@@ -34,8 +39,23 @@ export type Verdict = {
   repaired: number;
 };
 
+/** One message in so many is a reply. */
+const REPLY_EVERY = 5;
+/** Replies under one message: then a new thread begins. */
+const REPLIES_MAX = 20;
+const EMOJIS = ["👍", "🎉", "🙂"];
+
+type Known = { id: string; atMs: number };
+
 export class Room {
   readonly #clients: ChatClient[] = [];
+  /** By socket: the last message that it was acked. */
+  readonly #own: (Known | undefined)[] = [];
+  /** The last message of the room that was acked, and the one under which replies go now. */
+  #last: Known | undefined;
+  #thread: { id: string; replies: number } | undefined;
+  #changesAsked = 0;
+  #changesAnswered = 0;
   readonly #options: RoomOptions;
   /** seq → what it is, as the first socket saw it. */
   readonly #order = new Map<number, string>();
@@ -63,7 +83,7 @@ export class Room {
       enter: "channel:join",
       openLink,
       tamper,
-      observer: this.#observer(),
+      observer: this.#observer(i),
     });
     this.#clients.push(client);
     client.start();
@@ -79,7 +99,18 @@ export class Room {
     this.#clients[k % this.#clients.length]!.send(
       this.#options.channelId,
       `${Date.now()} message ${k} of a load test`,
+      turn(k, this.#clients.length) % REPLY_EVERY === 0 ? this.#threadToReplyIn() : undefined,
     );
+  }
+
+  /** Change number `k` of the room, by one of its sockets: an edit, a reaction, its end, a read mark, typing, in turn. */
+  change(k: number): void {
+    const i = k % this.#clients.length;
+    const client = this.#clients[i]!;
+    for (const change of this.#changesOf(i, turn(k, this.#clients.length))) {
+      this.#changesAsked += 1;
+      client.change(this.#options.channelId, change);
+    }
   }
 
   get listening(): boolean {
@@ -100,7 +131,7 @@ export class Room {
         duplicates: 0,
         disorders: 0,
         forks: this.#forks,
-        unacked: this.#sentCount - this.#acked.size,
+        unacked: this.#sentCount - this.#acked.size + this.#changesAsked - this.#changesAnswered,
         repaired: 0,
       };
       // Without an answer the greatest position of the room stands in for the head.
@@ -127,7 +158,41 @@ export class Room {
     );
   }
 
-  #observer(): Observer {
+  #threadToReplyIn(): string | undefined {
+    if (this.#thread === undefined || this.#thread.replies >= REPLIES_MAX)
+      this.#thread = this.#last && { id: this.#last.id, replies: 0 };
+    if (this.#thread) this.#thread.replies += 1;
+    return this.#thread?.id;
+  }
+
+  #changesOf(i: number, nth: number): Change[] {
+    const { channelId } = this.#options;
+    const { position } = this.#clients[i]!.channels.get(channelId)!;
+    const [own, last] = [this.#own[i], this.#last];
+    const emoji = EMOJIS[nth % EMOJIS.length]!;
+    switch (nth % 4) {
+      case 0:
+        if (own === undefined) return [];
+        return [
+          { name: "message:edit", payload: { messageId: own.id, content: `${own.atMs} edited (${nth})` } },
+        ];
+      case 1: {
+        if (last === undefined) return [];
+        const reaction = { messageId: last.id, emoji };
+        const add: Change = { name: "reaction:add", payload: reaction };
+        return nth % 8 === 1 ? [add] : [add, { name: "reaction:remove", payload: reaction }];
+      }
+      case 2:
+        return [{ name: "channel:read", payload: { channelId, seq: position.seq } }];
+      default:
+        return [
+          { name: "typing:start", payload: { channelId } },
+          { name: "typing:stop", payload: { channelId } },
+        ];
+    }
+  }
+
+  #observer(i: number): Observer {
     const { meter } = this.#options;
     return {
       sent: (_, item) => meter.sent(item.attempt),
@@ -137,10 +202,21 @@ export class Room {
         if (known !== undefined && known.seq !== message.seq) this.#forks += 1;
         if (known !== undefined) return;
         this.#acked.set(item.clientId, { seq: message.seq, atMs: nowMs });
+        this.#own[i] = { id: message.id, atMs: item.firstSentAtMs };
+        if (message.threadId === undefined) this.#last = this.#own[i];
         meter.acked(nowMs - item.firstSentAtMs, this.#lastAckAtMs === 0 ? 0 : nowMs - this.#lastAckAtMs);
         this.#lastAckAtMs = nowMs;
       },
       refused: (_, _item, { code }) => meter.refused(code),
+      changed: (_, { name, firstSentAtMs }, answer) => {
+        if (!answer.ok && answer.error.retry !== "never") {
+          meter.refused(answer.error.code);
+          return;
+        }
+        this.#changesAnswered += 1;
+        if (answer.ok) meter.changed(name, Date.now() - firstSentAtMs);
+        else meter.changeRefused(name, answer.error.code);
+      },
       disconnected: (reason) => meter.reconnected(reason),
       synced: (_, _via, _after, answer) => {
         if (answer.reset === true) meter.reset();
@@ -154,12 +230,16 @@ export class Room {
   }
 
   #took(event: ChannelEvent): void {
-    const is =
-      event.type === "message:new" ? event.message.clientId : `${event.type} ${event.by} ${event.atMs}`;
+    const is = event.type === "message:new" ? event.message.clientId : JSON.stringify(event);
     const before = this.#order.get(event.seq);
     if (before === undefined) this.#order.set(event.seq, is);
     else if (before !== is) this.#forks += 1;
     if (event.type === "message:new")
       this.#options.meter.delivered(Date.now() - Number.parseInt(event.message.content, 10));
   }
+}
+
+/** Counts on by one for each round over the sockets as well, so that each comes to everything. */
+function turn(k: number, sockets: number): number {
+  return k + Math.floor(k / sockets);
 }

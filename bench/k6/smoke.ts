@@ -1,6 +1,6 @@
 /**
- * Many sockets on many channels at an even rate, over nodes that may die or drain meanwhile. Every socket checks order,
- * gaps and duplicates for itself; thresholds fail the run. See README.md for the parameters.
+ * Many sockets on many channels at an even rate, over nodes that may die or drain meanwhile: messages and replies, and beside
+ * them edits, reactions, read marks and typing. Every socket checks order, gaps and duplicates for itself; thresholds fail the run. See README.md for the parameters.
  */
 import exec from "k6/execution";
 import { Counter, Gauge, Trend } from "k6/metrics";
@@ -14,6 +14,8 @@ const NODES = (__ENV.NODES ?? "http://localhost:3000,http://localhost:3001,http:
 const SOCKETS = Number(__ENV.SOCKETS ?? 1_000);
 const CHANNELS = Number(__ENV.CHANNELS ?? 50);
 const RATE = Number(__ENV.RATE ?? 200);
+/** Changes per message: edits, reactions, read marks, typing. */
+const CHANGES = Number(__ENV.CHANGES ?? 0.5);
 const DURATION_S = Number(__ENV.DURATION ?? 120);
 const USERS = Number(__ENV.USERS ?? 100);
 const VUS = Math.min(CHANNELS, Number(__ENV.VUS ?? 10));
@@ -40,6 +42,9 @@ const delivered = new Counter("hubbub_delivered");
 const reconnects = new Counter("hubbub_reconnects");
 const resets = new Counter("hubbub_resets");
 const refusals = new Counter("hubbub_refusals");
+const changed = new Counter("hubbub_changes");
+const change = new Trend("hubbub_change", true);
+const changesRefused = new Counter("hubbub_changes_refused");
 const repaired = new Counter("hubbub_gaps_repaired");
 const gaps = new Counter("hubbub_gaps");
 const duplicates = new Counter("hubbub_duplicates");
@@ -67,6 +72,8 @@ export const options = {
     hubbub_forks: ["count==0"],
     hubbub_unacked: ["count==0"],
     hubbub_failures: ["count==0"],
+    hubbub_changes_refused: ["count==0"],
+    ...(CHANGES > 0 && { hubbub_changes: ["count>0"] }),
     hubbub_acked: ["count>0"],
     hubbub_delivered: ["count>0"],
   },
@@ -89,7 +96,7 @@ export default function ({ site, startAtMs }: Data): Promise<void> {
   const perRoom = SOCKETS / CHANNELS;
   const sendFromMs = startAtMs + RAMP_S * 1_000;
   const sendUntilMs = sendFromMs + DURATION_S * 1_000;
-  let messages = 0;
+  let [messages, changes] = [0, 0];
 
   return new Promise((resolve) => {
     const ticker = setInterval(() => {
@@ -99,6 +106,8 @@ export default function ({ site, startAtMs }: Data): Promise<void> {
       const due = (Math.min(nowMs, sendUntilMs) - sendFromMs) * (RATE / CHANNELS / 1_000) * rooms.length;
       for (; messages < due; messages++)
         rooms[messages % rooms.length].send(Math.floor(messages / rooms.length));
+      for (; changes < due * CHANGES; changes++)
+        rooms[changes % rooms.length].change(Math.floor(changes / rooms.length));
       const over = nowMs > sendUntilMs && rooms.every((room) => room.settled);
       if (!over && nowMs < sendUntilMs + SETTLE_S * 1_000) return;
       clearInterval(ticker);
@@ -137,6 +146,11 @@ const meter: RoomMeter = {
   reconnected: (reason) => reconnects.add(1, { reason }),
   reset: () => resets.add(1),
   refused: (code) => refusals.add(1, { code }),
+  changed(name, latencyMs) {
+    changed.add(1, { change: name });
+    change.add(latencyMs);
+  },
+  changeRefused: (name, code) => changesRefused.add(1, { change: name, code }),
   failed(what, error) {
     failures.add(1);
     console.error(`${what}: ${JSON.stringify(error)}`);

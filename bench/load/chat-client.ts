@@ -6,7 +6,7 @@ import type { ChannelEvents } from "../../protocol/events.ts";
 import type { Refusal } from "../../protocol/refusals.ts";
 import type { ChannelSynced } from "../../protocol/requests.ts";
 import type { SessionClosing, SessionReady } from "../../protocol/session.ts";
-import { type ChannelOptions, ClientChannel } from "./client-channel.ts";
+import { type Change, type ChannelOptions, ClientChannel } from "./client-channel.ts";
 import type { HandshakeAuth, Link, OpenLink } from "./link.ts";
 import type { Behind } from "./observer.ts";
 
@@ -57,8 +57,13 @@ export class ChatClient {
   }
 
   /** Puts a message into the channel's outbox: sent as soon as the one before is answered. Answers its clientId. */
-  send(channelId: string, content: string): string {
-    return this.#channel(channelId).send(content);
+  send(channelId: string, content: string, threadId?: string): string {
+    return this.#channel(channelId).send(content, threadId);
+  }
+
+  /** Changes what stands in the channel: one after another, each again until it is answered for good. */
+  change(channelId: string, change: Change): void {
+    this.#channel(channelId).change(change);
   }
 
   get listening(): boolean {

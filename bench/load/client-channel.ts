@@ -1,11 +1,18 @@
 /** One channel of one client: entered, listened to, repaired, and written to, over whichever link stands. */
+import type * as z from "zod";
 import type { ChannelEvent, ChannelEvents } from "../../protocol/events.ts";
 import type { Durability } from "../../protocol/message.ts";
 import type { Answer } from "../../protocol/refusals.ts";
-import type { ChannelOpened, ChannelSynced, MessageSent, RequestName } from "../../protocol/requests.ts";
+import type {
+  ChannelOpened,
+  ChannelSynced,
+  MessageSent,
+  REQUESTS,
+  RequestName,
+} from "../../protocol/requests.ts";
 import type { Link } from "./link.ts";
 import type { Behind, Observer } from "./observer.ts";
-import { Outbox, UNANSWERED_MS } from "./outbox.ts";
+import { Outbox, type Outgoing, UNANSWERED_MS, type Waiting } from "./outbox.ts";
 import { Position } from "./position.ts";
 import { uuidv7 } from "./uuid.ts";
 
@@ -22,6 +29,21 @@ export type ChannelOptions = {
   tamper?: (events: ChannelEvent[]) => ChannelEvent[];
 };
 
+type ChangeName =
+  | "message:edit"
+  | "message:delete"
+  | "message:pin"
+  | "message:unpin"
+  | "reaction:add"
+  | "reaction:remove"
+  | "channel:read"
+  | "typing:start"
+  | "typing:stop";
+/** A request of a client that may be made again and again: one that changes nothing is answered all the same (rule B1). */
+export type Change = {
+  [E in ChangeName]: { name: E; payload: z.input<(typeof REQUESTS)[E]["request"]> };
+}[ChangeName];
+
 /** Before an open or sync that was refused with `later` is asked again. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -34,7 +56,8 @@ export class ClientChannel {
   entered = false;
   readonly #options: ChannelOptions;
   readonly #nowMs: () => number;
-  readonly #outbox = new Outbox();
+  readonly #outbox = new Outbox<Omit<Outgoing, keyof Waiting<object>>>();
+  readonly #changes = new Outbox<Change>();
   #link: Link | undefined;
   #gapGraceMs = 0;
   #syncing = false;
@@ -62,6 +85,7 @@ export class ClientChannel {
     this.listening = false;
     this.#syncing = false;
     this.#outbox.interrupt();
+    this.#changes.interrupt();
     clearTimeout(this.#gapTimer);
     this.#gapTimer = undefined;
   }
@@ -70,16 +94,21 @@ export class ClientChannel {
     return this.#outbox.length;
   }
 
-  /** Listens, and nothing waits: not in the outbox, not behind a gap. */
+  /** Listens, and nothing waits: not to be sent, not to be changed, not behind a gap. */
   get settled(): boolean {
-    return this.listening && this.unsent === 0 && !this.position.gap;
+    return this.listening && this.unsent === 0 && this.#changes.length === 0 && !this.position.gap;
   }
 
-  send(content: string): string {
+  send(content: string, threadId?: string): string {
     const clientId = uuidv7(this.#nowMs());
-    this.#outbox.add(clientId, content);
+    this.#outbox.add({ clientId, content, ...(threadId !== undefined && { threadId }) });
     this.#pump();
     return clientId;
+  }
+
+  change(change: Change): void {
+    this.#changes.add(change);
+    this.#pump();
   }
 
   takeLive(frame: ChannelEvents): void {
@@ -107,10 +136,10 @@ export class ClientChannel {
   #open(): void {
     const name = this.entered ? "channel:open" : this.#options.enter;
     const again = () => this.#open();
-    this.#ask<ChannelOpened>(name, { channelId: this.id }, again, ({ seq, epoch }) => {
+    this.#ask<ChannelOpened>(name, { channelId: this.id }, again, (answer) => {
       this.entered = true;
-      this.position.open(seq, epoch);
-      this.#options.observer.opened?.(this.id, { seq, epoch });
+      this.position.open(answer.seq, answer.epoch);
+      this.#options.observer.opened?.(this.id, answer);
       this.#listens();
     });
   }
@@ -152,7 +181,7 @@ export class ClientChannel {
   }
 
   #took(events: readonly ChannelEvent[]): void {
-    for (const event of events) this.#options.observer.took?.(this.id, event);
+    for (const event of events) this.#options.observer.took?.(this.id, event, this.position.epoch);
   }
 
   /** A gap counts after `gapGraceMs`: then what is missing is asked for. */
@@ -170,24 +199,56 @@ export class ClientChannel {
   }
 
   #pump(): void {
-    if (this.#link === undefined || !this.listening) return;
-    const item = this.#outbox.next(this.#nowMs());
-    if (item === undefined) return;
+    this.#pumpMessages();
+    this.#pumpChanges();
+  }
+
+  #pumpMessages(): void {
     const { observer, durability } = this.#options;
-    const { clientId, content, attempt } = item;
-    const resend = attempt > 1 ? { attempt } : {};
-    const payload = { channelId: this.id, clientId, content, ...resend, ...(durability && { durability }) };
-    const again = (afterMs?: number) => this.#outbox.backOff(item, afterMs, () => this.#pump());
-    observer.sent?.(this.id, { ...item });
-    this.#outbox.watch(() => again());
-    this.#link.emit("message:send", payload, (raw) => {
-      const answer = raw as Answer<MessageSent>;
-      if (answer.ok) observer.acked?.(this.id, item, answer);
-      else observer.refused?.(this.id, item, answer.error);
+    this.#put<Omit<Outgoing, keyof Waiting<object>>, MessageSent>(
+      this.#outbox,
+      (item) => {
+        const { attempt, firstSentAtMs: _, ...said } = item;
+        const resend = attempt > 1 ? { attempt } : {};
+        observer.sent?.(this.id, { ...item });
+        const payload = { channelId: this.id, ...said, ...resend, ...(durability && { durability }) };
+        return { name: "message:send", payload };
+      },
+      (item, answer) => {
+        if (answer.ok) observer.acked?.(this.id, item, answer);
+        else observer.refused?.(this.id, item, answer.error);
+      },
+    );
+  }
+
+  #pumpChanges(): void {
+    this.#put<Change, object>(
+      this.#changes,
+      ({ name, payload }) => ({ name, payload }),
+      (change, answer) => this.#options.observer.changed?.(this.id, change, answer),
+    );
+  }
+
+  /** Sends what is next in an outbox, again until it is answered for good; then what is behind it. */
+  #put<What extends object, T extends object>(
+    outbox: Outbox<What>,
+    write: (item: Waiting<What>) => { name: RequestName; payload: object },
+    answered: (item: Waiting<What>, answer: Answer<T>) => void,
+  ): void {
+    if (this.#link === undefined || !this.listening) return;
+    const item = outbox.next(this.#nowMs());
+    if (item === undefined) return;
+    const { attempt } = item;
+    const { name, payload } = write(item);
+    const again = (afterMs?: number) => outbox.backOff(item, afterMs, () => this.#pump());
+    outbox.watch(() => again());
+    this.#link.emit(name, payload, (raw) => {
+      const answer = raw as Answer<T>;
+      answered(item, answer);
       // A late no to an earlier attempt changes nothing: a later one is under way.
       if (!answer.ok && answer.error.retry !== "never") {
         if (item.attempt === attempt) again(answer.error.retryAfterMs);
-      } else if (this.#outbox.done(item)) this.#pump();
+      } else if (outbox.done(item)) this.#pump();
     });
   }
 

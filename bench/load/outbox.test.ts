@@ -7,9 +7,9 @@ describe("an outbox", () => {
   afterEach(() => void vi.useRealTimers());
 
   it("has one message under way at a time, in order", () => {
-    const outbox = new Outbox();
-    outbox.add("a", "1");
-    outbox.add("b", "2");
+    const outbox = new Outbox<{ clientId: string; content: string }>();
+    outbox.add({ clientId: "a", content: "1" });
+    outbox.add({ clientId: "b", content: "2" });
     const first = outbox.next(7)!;
     expect(first).toMatchObject({ clientId: "a", attempt: 1, firstSentAtMs: 7 });
     expect(outbox.next(8)).toBeUndefined();
@@ -18,8 +18,8 @@ describe("an outbox", () => {
   });
 
   it("sends the same again, one attempt higher, after silence and backoff", () => {
-    const outbox = new Outbox();
-    outbox.add("a", "1");
+    const outbox = new Outbox<{ clientId: string; content: string }>();
+    outbox.add({ clientId: "a", content: "1" });
     const item = outbox.next(0)!;
     const again = vi.fn();
     outbox.watch(() => outbox.backOff(item, undefined, again));
@@ -31,8 +31,8 @@ describe("an outbox", () => {
   });
 
   it("waits as long as a refusal says", () => {
-    const outbox = new Outbox();
-    outbox.add("a", "1");
+    const outbox = new Outbox<{ clientId: string; content: string }>();
+    outbox.add({ clientId: "a", content: "1" });
     const again = vi.fn();
     outbox.backOff(outbox.next(0)!, 70, again);
     vi.advanceTimersByTime(69);
@@ -42,8 +42,8 @@ describe("an outbox", () => {
   });
 
   it("takes an answer for good once, whichever attempt it answers", () => {
-    const outbox = new Outbox();
-    outbox.add("a", "1");
+    const outbox = new Outbox<{ clientId: string; content: string }>();
+    outbox.add({ clientId: "a", content: "1" });
     const item = outbox.next(0)!;
     outbox.interrupt();
     outbox.next(1);
