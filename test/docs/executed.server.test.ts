@@ -10,8 +10,8 @@ import { openTerminal, type Terminal } from "./terminal.ts";
 
 const RUN_MS = 120_000;
 
-/** A python3 with python-socketio and requests; HUBBUB_TEST_PYTHON names another than the PATH's. */
-const python = process.env.HUBBUB_TEST_PYTHON ?? "python3";
+/** A python3 with python-socketio and requests; PYTHON_FOR_TESTS names another than the PATH's. */
+const python = process.env.PYTHON_FOR_TESTS ?? "python3";
 const hasPythonClient = spawnSync(python, ["-c", "import socketio, requests, websocket"]).status === 0;
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;
 
