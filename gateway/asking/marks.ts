@@ -2,6 +2,7 @@
 import { type ChannelId, type MessageId, parseMessageId } from "../../protocol/ids.ts";
 import type { Answer } from "../../protocol/refusals.ts";
 import { type Asking, type By, done } from "./asking.ts";
+import { findMessage } from "./messages.ts";
 
 type Unread = Answer<{ unread: number }>;
 
@@ -27,15 +28,12 @@ export async function deliveredUpTo(
 
 /** Everything up to this message is read; of a reply: in its thread, where it is the one of its `ordinal`. */
 export async function readMessage(asking: Asking, by: By, messageId: MessageId): Promise<Unread> {
-  const { router } = asking;
-  const { userId, trace } = by;
-  const { channelId, seq } = parseMessageId(messageId);
-  const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+  const found = await findMessage(asking, by, messageId);
   if (!found.ok) return found;
-  const { threadId, ordinal: readCount } = found.message;
+  const { channelId, seq, threadId, ordinal: readCount } = found.message;
   if (threadId === undefined) return readUpTo(asking, by, channelId, seq);
-  const thread = parseMessageId(threadId).seq;
-  return router.askChannel(channelId, { type: "follow", by: userId, seq: thread, readCount }, trace);
+  const follow = { type: "follow", by: by.userId, seq: parseMessageId(threadId).seq, readCount } as const;
+  return asking.router.askChannel(channelId, follow, by.trace);
 }
 
 /** Follows the thread that this message began, or no longer. */

@@ -1,4 +1,5 @@
 /** What people do with messages (rows C3–C9). Each may reject with `StoreAway`. */
+import type { Opened } from "../../actors/commands.ts";
 import { type ChannelId, type MessageId, parseMessageId, type UserId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
 import { type Answer, type Refused, refused } from "../../protocol/refusals.ts";
@@ -37,18 +38,42 @@ export async function dmWith(
   return { channelId: dmId<ChannelId>(by, other), pair: by < other ? [by, other] : [other, by] };
 }
 
-/** Asks for the message first: how a text is rendered, and how long it may be, follows from what it is. */
-export async function editMessage(
-  { router, accounts }: Asking,
+/** One message as the asker sees it. */
+export function findMessage(
+  { router }: Pick<Asking, "router">,
   { userId, trace }: By,
-  { messageId, content }: MessageEdit,
+  messageId: MessageId,
 ): Promise<Answer<{ message: Message }>> {
   const { channelId, seq } = parseMessageId(messageId);
-  const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+  return router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+}
+
+/** The same, and its channel with what Postgres lacks of it (rule H4). */
+export async function openMessage(
+  asking: Pick<Asking, "router">,
+  by: By,
+  messageId: MessageId,
+): Promise<Answer<{ opened: Opened; message: Message }>> {
+  const { channelId } = parseMessageId(messageId);
+  const opened = await asking.router.askChannel(channelId, { type: "open", by: by.userId }, by.trace);
+  if (!opened.ok) return opened;
+  const found = await findMessage(asking, by, messageId);
+  return found.ok ? { ok: true, opened, message: found.message } : found;
+}
+
+/** Asks for the message first: how a text is rendered, and how long it may be, follows from what it is. */
+export async function editMessage(
+  asking: Asking,
+  by: By,
+  { messageId, content }: MessageEdit,
+): Promise<Answer<{ message: Message }>> {
+  const found = await findMessage(asking, by, messageId);
   if (!found.ok) return found;
+  const { router, accounts } = asking;
   const html = await prepareEdit(found.message, content, (names) => accounts.byUsernames(names));
   if (typeof html !== "string") return html;
-  return router.askChannel(channelId, { type: "edit", by: userId, seq, content, html }, trace);
+  const { channelId, seq } = found.message;
+  return router.askChannel(channelId, { type: "edit", by: by.userId, seq, content, html }, by.trace);
 }
 
 export async function deleteMessage(asking: Asking, by: By, messageId: MessageId): Promise<Answer> {

@@ -1,17 +1,24 @@
 /** `/messages`: sending, reading, changing and deleting them; and how far one has read. */
 import { atLeast } from "../../protocol/channel.ts";
-import { parseMessageId, type UserId } from "../../protocol/ids.ts";
+import type { UserId } from "../../protocol/ids.ts";
 import { type Refused, refused } from "../../protocol/refusals.ts";
 import { MessageDraft, MessageSent, Nothing, UnreadCount, WithMessage } from "../../protocol/requests.ts";
 import { BulkDelete, ChannelPath, EditedMessage, MessagePath, MessageVersions } from "../../protocol/rest.ts";
 import { readMessage } from "../asking/marks.ts";
-import { deleteMessage, deleteMessages, editMessage, sendMessage } from "../asking/messages.ts";
+import {
+  deleteMessage,
+  deleteMessages,
+  editMessage,
+  findMessage,
+  openMessage,
+  sendMessage,
+} from "../asking/messages.ts";
 import { type Asked, type Route, route } from "../http/route.ts";
 import { overlayVersions } from "../overlay.ts";
 import { askingOf, type RestOptions } from "./rest-options.ts";
 
 export function messageRoutes(options: RestOptions): Route[] {
-  const { router, history } = options;
+  const { history } = options;
   const asking = askingOf(options);
   return [
     route("POST /channels/:id/messages", {
@@ -36,10 +43,7 @@ export function messageRoutes(options: RestOptions): Route[] {
       summary: "One message; a deleted one is a stub",
       params: MessagePath,
       answer: WithMessage,
-      handle({ params, userId, trace }) {
-        const { channelId, seq } = parseMessageId(params.id);
-        return router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
-      },
+      handle: ({ params, ...by }) => findMessage(asking, by, params.id),
     }),
     route("PATCH /messages/:id", {
       summary: "Give one's own message another text",
@@ -60,15 +64,13 @@ export function messageRoutes(options: RestOptions): Route[] {
       summary: "Every text that a message had, oldest first; to its author and to moderators",
       params: MessagePath,
       answer: MessageVersions,
-      async handle({ params, userId, trace }) {
-        const { channelId, seq } = parseMessageId(params.id);
-        const opened = await router.askChannel(channelId, { type: "open", by: userId }, trace);
-        if (!opened.ok) return opened;
-        const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+      async handle({ params, ...by }) {
+        const found = await openMessage(asking, by, params.id);
         if (!found.ok) return found;
-        if (found.message.authorId !== userId && !atLeast(opened.membership.role, "moderator"))
+        const { opened, message } = found;
+        if (message.authorId !== by.userId && !atLeast(opened.membership.role, "moderator"))
           return refused("forbidden");
-        const stored = await history.versions(channelId, seq);
+        const stored = await history.versions(message.channelId, message.seq);
         return { ok: true, versions: overlayVersions(stored, opened.unflushed, params.id) };
       },
     }),

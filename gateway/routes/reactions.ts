@@ -1,5 +1,4 @@
 /** What people put on messages: reactions (row C8), and pins (row C9). */
-import { parseMessageId } from "../../protocol/ids.ts";
 import { Nothing, ReactionCount } from "../../protocol/requests.ts";
 import {
   ChannelPath,
@@ -10,7 +9,7 @@ import {
   ReactionQuery,
   Reactors,
 } from "../../protocol/rest.ts";
-import { pinMessage, react } from "../asking/messages.ts";
+import { openMessage, pinMessage, react } from "../asking/messages.ts";
 import { type Route, route } from "../http/route.ts";
 import { overlayReactors } from "../overlay.ts";
 import { readPins } from "../reading.ts";
@@ -24,14 +23,12 @@ export function reactionRoutes(options: RestOptions): Route[] {
       summary: "Who has put what on a message, in the order in which they did; at most 1,000",
       params: MessagePath,
       answer: Reactors,
-      async handle({ params, userId, trace }) {
-        const { channelId, seq } = parseMessageId(params.id);
-        const opened = await router.askChannel(channelId, { type: "open", by: userId }, trace);
-        if (!opened.ok) return opened;
-        const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+      async handle({ params, ...by }) {
+        const found = await openMessage(asking, by, params.id);
         if (!found.ok) return found;
+        const { channelId, seq } = found.message;
         const stored = await history.reactors(channelId, seq, REACTORS_MAX);
-        const reactors = overlayReactors(stored, opened.unflushed, params.id);
+        const reactors = overlayReactors(stored, found.opened.unflushed, params.id);
         return { ok: true, reactors: reactors.slice(0, REACTORS_MAX) };
       },
     }),

@@ -1,6 +1,6 @@
 /** `/threads`: a thread has the id of the message that began it (row C7). */
 import type { Opened } from "../../actors/commands.ts";
-import { parseMessageId, type UserId } from "../../protocol/ids.ts";
+import type { UserId } from "../../protocol/ids.ts";
 import type { Message } from "../../protocol/message.ts";
 import { type Answer, refused } from "../../protocol/refusals.ts";
 import { UnreadCount } from "../../protocol/requests.ts";
@@ -13,6 +13,7 @@ import {
   ThreadPage,
 } from "../../protocol/rest.ts";
 import { followThread } from "../asking/marks.ts";
+import { openMessage } from "../asking/messages.ts";
 import { type Route, route } from "../http/route.ts";
 import type { History } from "../ports.ts";
 import { type ReadQuery, readPage } from "../reading.ts";
@@ -29,19 +30,18 @@ export function threadRoutes(options: RestOptions): Route[] {
       query: RepliesQuery,
       answer: ThreadPage,
       async handle({ params, query, userId, trace }) {
-        const { channelId, seq } = parseMessageId(params.id);
-        const opened = await router.askChannel(channelId, { type: "open", by: userId }, trace);
-        if (!opened.ok) return opened;
-        const found = await router.askChannel(channelId, { type: "message", by: userId, seq }, trace);
+        const found = await openMessage(asking, { userId, trace }, params.id);
         if (!found.ok) return found;
-        if (found.message.threadId !== undefined)
+        const { opened, message: root } = found;
+        if (root.threadId !== undefined)
           return refused("malformed", { message: "A reply begins no thread." });
+        const { channelId, seq } = root;
         // A follow that changes nothing answers how much is unread.
         const follow = { type: "follow", by: userId, seq } as const;
         const { limit = PAGE_DEFAULT } = query;
         const [standing, page] = await Promise.all([
           router.askChannel(channelId, follow, trace),
-          threadPage(history, opened, found.message, { ...query, limit, threadSeq: seq }),
+          threadPage(history, opened, root, { ...query, limit, threadSeq: seq }),
         ]);
         if (!standing.ok) return standing;
         return page.ok ? { ...page, unread: standing.unread } : page;
