@@ -2,7 +2,8 @@ import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { type Client, createStage, type Stage, type StagedGateway } from "../test/support/gateway-stage.ts";
-import { freshPrefix, sharedRedisUrl, startRedisCluster } from "../test/support/servers.ts";
+import { listenerOf, openMeeting } from "../test/support/meeting.ts";
+import { freshPrefix, startRedisCluster } from "../test/support/servers.ts";
 import { newChannel, newUser } from "./doubles.ts";
 
 let stage: Stage;
@@ -12,23 +13,13 @@ let channelId: ChannelId;
 let author: UserId;
 
 beforeEach(async () => {
-  stage = await createStage(sharedRedisUrl(), freshPrefix());
-  one = await stage.addGateway();
-  two = await stage.addGateway();
-  channelId = newChannel();
-  author = newUser();
-  stage.channels.create(channelId, [author]);
+  ({ stage, one, two, channelId, author } = await openMeeting());
 });
 afterEach(() => stage.close());
 
 /** A member who listens to the channel. */
-async function listener(gateway: StagedGateway, transports?: string[]): Promise<Client> {
-  const userId = newUser();
-  stage.channels.channels.get(channelId)!.members.add(userId);
-  const client = await stage.client(gateway, userId, { transports });
-  expect(await client.ask("channel:open", { channelId })).toMatchObject({ ok: true });
-  return client;
-}
+const listener = (gateway: StagedGateway, transports?: string[]): Promise<Client> =>
+  listenerOf(stage, gateway, [channelId], { transports });
 
 /** Says something and has `gateway`'s node tell it. */
 function say(gateway: StagedGateway, content?: string): void {

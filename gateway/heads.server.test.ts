@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { refused } from "../protocol/refusals.ts";
-import { type Client, createStage, type Stage, type StagedGateway } from "../test/support/gateway-stage.ts";
-import { freshPrefix, sharedRedisUrl } from "../test/support/servers.ts";
+import type { Client, Stage, StagedGateway } from "../test/support/gateway-stage.ts";
+import { listenerOf, memberOf, openMeeting } from "../test/support/meeting.ts";
 import { newChannel, newUser } from "./doubles.ts";
 
 let stage: Stage;
@@ -12,29 +12,14 @@ let channelId: ChannelId;
 let author: UserId;
 
 beforeEach(async () => {
-  stage = await createStage(sharedRedisUrl(), freshPrefix());
-  one = await stage.addGateway();
-  two = await stage.addGateway();
-  channelId = newChannel();
-  author = newUser();
-  stage.channels.create(channelId, [author]);
+  ({ stage, one, two, channelId, author } = await openMeeting());
 });
 afterEach(() => stage.close());
 
 const channelOf = (id = channelId) => stage.channels.channels.get(id)!;
 
-/** A member of the channel who is connected. */
-async function member(gateway: StagedGateway, of = [channelId]): Promise<Client & { userId: UserId }> {
-  const userId = newUser();
-  for (const id of of) channelOf(id).members.add(userId);
-  return Object.assign(await stage.client(gateway, userId), { userId });
-}
-
-async function listener(gateway: StagedGateway, of = [channelId]) {
-  const client = await member(gateway, of);
-  expect(await client.ask("channel:open", { channelId: of[0] })).toMatchObject({ ok: true });
-  return client;
-}
+const member = (gateway: StagedGateway, of = [channelId]) => memberOf(stage, gateway, of);
+const listener = (gateway: StagedGateway, of = [channelId]) => listenerOf(stage, gateway, of);
 
 const head = (seq: number) => ({
   event: "channel:head" as const,

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
-import { type Client, createStage, type Stage, type StagedGateway } from "../test/support/gateway-stage.ts";
-import { freshPrefix, sharedRedisUrl } from "../test/support/servers.ts";
+import type { Client, Stage, StagedGateway } from "../test/support/gateway-stage.ts";
+import { listenerOf, memberOf, openMeeting } from "../test/support/meeting.ts";
 import { type EngineConnection, laneOf } from "./adapter/lane.ts";
 import { WINDOW_MAX_MS } from "./broadcaster.ts";
-import { newChannel, newUser } from "./doubles.ts";
+import { newChannel } from "./doubles.ts";
 
 /** A message of 8 KB on the wire. */
 const LARGE = "x".repeat(3_900);
@@ -17,29 +17,14 @@ let channelId: ChannelId;
 let author: UserId;
 
 beforeEach(async () => {
-  stage = await createStage(sharedRedisUrl(), freshPrefix());
-  one = await stage.addGateway();
-  two = await stage.addGateway();
-  channelId = newChannel();
-  author = newUser();
-  stage.channels.create(channelId, [author]);
+  ({ stage, one, two, channelId, author } = await openMeeting());
 });
 afterEach(() => stage.close());
 
 const channelOf = (id = channelId) => stage.channels.channels.get(id)!;
 
-/** A member of the channel who is connected. */
-async function member(gateway: StagedGateway, of = [channelId]): Promise<Client & { userId: UserId }> {
-  const userId = newUser();
-  for (const id of of) channelOf(id).members.add(userId);
-  return Object.assign(await stage.client(gateway, userId), { userId });
-}
-
-async function listener(gateway: StagedGateway, of = [channelId]) {
-  const client = await member(gateway, of);
-  expect(await client.ask("channel:open", { channelId: of[0] })).toMatchObject({ ok: true });
-  return client;
-}
+const member = (gateway: StagedGateway, of = [channelId]) => memberOf(stage, gateway, of);
+const listener = (gateway: StagedGateway, of = [channelId]) => listenerOf(stage, gateway, of);
 
 const typing = (userIds: UserId[] = [author]) => ({
   event: "typing" as const,
