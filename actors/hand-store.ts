@@ -129,8 +129,11 @@ export class HandStore implements ChannelFacts {
     });
   }
 
-  hasBlocked(userId: UserId, other: UserId): Promise<boolean> {
-    return this.#answer(`block ${userId} ${other}`, () => this.blocks.has(`${userId} ${other}`));
+  blockBetween(userId: UserId, other: UserId): Promise<boolean> {
+    return this.#answer(
+      `block ${userId} ${other}`,
+      () => this.blocks.has(`${userId} ${other}`) || this.blocks.has(`${other} ${userId}`),
+    );
   }
 
   #seqOf(channelId: ChannelId): number {

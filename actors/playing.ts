@@ -181,7 +181,8 @@ export class Played {
         return learnFollow(facts, key.seq, key.userId, store.follows.get(`${one(key.seq)}.${key.userId}`));
       case "block":
         return learnBlock(facts, key.userId, key.other, {
-          blocked: store.blocks.has(`${key.userId} ${key.other}`),
+          blocked:
+            store.blocks.has(`${key.userId} ${key.other}`) || store.blocks.has(`${key.other} ${key.userId}`),
           askedAtMs: this.nowMs,
         });
     }

@@ -240,8 +240,8 @@ export interface ChannelFacts {
   follow(channelId: ChannelId, seq: number, userId: UserId): Promise<FollowRow | undefined>;
   /** Who follows the thread, at most `max`, by user id. */
   followers(channelId: ChannelId, seq: number, max: number): Promise<UserId[]>;
-  /** Has `userId` blocked `other` (row P7)? */
-  hasBlocked(userId: UserId, other: UserId): Promise<boolean>;
+  /** Has one of the two blocked the other (row P7)? */
+  blockBetween(userId: UserId, other: UserId): Promise<boolean>;
   /** Ordinal of the last message (no reply in a thread) with `seq` at most this; 0: none. Read marks far behind the head need it (rule E6). */
   ordinalAt(channelId: ChannelId, seq: number): Promise<number>;
   /** Messages after `seq` that mention `userId`, or everyone (rule E6). `asOfSeq` as in `MemberRow`. */

@@ -162,7 +162,7 @@ const world: World = {
     pins: async () => ({ seqs: [], asOfSeq: 40 }),
     follow: async () => undefined,
     followers: async () => [],
-    hasBlocked: async () => false,
+    blockBetween: async () => false,
     ordinalAt: async () => 0,
     mentionsAfter: async () => ({ mentions: 0, asOfSeq: 40 }),
   },

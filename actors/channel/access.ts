@@ -3,7 +3,7 @@ import { atLeast, type Channel, type ChannelKind, type Member, type Role } from 
 import type { UserId } from "../../protocol/ids.ts";
 import { isArchived, refuseArchived } from "./archiving.ts";
 import { type Decision, type Need, refuse } from "./decision.ts";
-import { type FactKey, hasBlocked, type SpaceMember, spaceMember } from "./facts.ts";
+import { blockBetween, type FactKey, type SpaceMember, spaceMember } from "./facts.ts";
 import { knownMember, type MemberFacts } from "./members.ts";
 import { isBanned, isMuted, untilEnd } from "./sanctions.ts";
 import type { ChannelState } from "./state.ts";
@@ -160,7 +160,7 @@ export function silenced(
   return undefined;
 }
 
-/** The third door, in a dm, before what would reach the other of the two (an edit, a reaction, typing); undefined: it is open. */
+/** The third door, in a dm, before what would reach the other of the two (an edit, a reaction, a pin, typing); undefined: it is open. */
 export function cutOff(
   state: Readonly<ChannelState>,
   by: UserId,
@@ -171,19 +171,19 @@ export function cutOff(
   return other && barredByBlock(state, by, other, nowMs);
 }
 
-/** Who was blocked says nothing to who blocked them (row P7); undefined: nothing is in the way. */
+/** Where one has blocked the other, neither says anything to the other (row P7); undefined: nothing is in the way. */
 export function barredByBlock(
   { facts }: Readonly<ChannelState>,
   by: UserId,
   other: UserId,
   nowMs: number,
 ): Decision | Need | undefined {
-  const isBlocked = hasBlocked(facts, other, by, nowMs);
-  if (isBlocked === undefined) return { need: [{ fact: "block", userId: other, other: by }] };
+  const isBlocked = blockBetween(facts, by, other, nowMs);
+  if (isBlocked === undefined) return { need: [{ fact: "block", userId: by, other }] };
   return isBlocked ? refuse("forbidden", { message: NOT_BETWEEN_THEM }) : undefined;
 }
 
-/** Said to both: neither learns which of them it was. */
+/** The same to both: who was blocked does not learn that it was the other. */
 export const NOT_BETWEEN_THEM = "You and this person cannot write to each other.";
 export const NOT_IN_SPACE = "You are not a member of the space that this channel belongs to.";
 

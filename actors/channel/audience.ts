@@ -1,7 +1,7 @@
-/** Who may be told of what someone says: active members who have not blocked them (rows N2, P7). */
+/** Who may be told of what someone says: active members with no block between the two (rows N2, P7). */
 import type { UserId } from "../../protocol/ids.ts";
 import type { EventRecord } from "../ports.ts";
-import { type FactKey, hasBlocked } from "./facts.ts";
+import { blockBetween, type FactKey } from "./facts.ts";
 import { knownMember } from "./members.ts";
 import type { ChannelState } from "./state.ts";
 import { mentionsNeeded, type Reading } from "./unread.ts";
@@ -11,7 +11,7 @@ export type Audience = ReadonlyMap<UserId, Reading>;
 
 /**
  * Those of `userIds` who may be told of what `by` says now, once `before` has happened. What must be fetched is put into `need`:
- * their rows, and whether they have blocked `by`.
+ * their rows, and whether there is a block between them and `by`.
  */
 export function audienceOf(
   state: Readonly<ChannelState>,
@@ -29,7 +29,7 @@ export function audienceOf(
     if (!newcomer && facts && facts.member?.status !== "active") continue;
     const missing = newcomer ? undefined : readingNeeded(state, userId, facts);
     if (missing) need.push(missing);
-    const isBlocked = hasBlocked(state.facts, userId, by, nowMs);
+    const isBlocked = blockBetween(state.facts, userId, by, nowMs);
     if (isBlocked === undefined) need.push({ fact: "block", userId, other: by });
     const reading = newcomer ?? facts;
     if (reading && isBlocked === false) audience.set(userId, reading);

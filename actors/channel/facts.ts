@@ -8,7 +8,7 @@ import type { Following } from "./threads.ts";
 export const SPACE_FACT_MAX_AGE_MS = 5_000;
 /** People whose standing in the space is kept per channel. Chosen as `MEMBERS_MAX`. */
 const SPACE_MEMBERS_MAX = 1_000;
-/** How old it may be that someone has not blocked another, milliseconds: a block takes effect within it. Chosen as the space's. */
+/** How old it may be that there is no block between two people, milliseconds: one takes effect within it. Chosen as the space's. */
 export const BLOCK_FACT_MAX_AGE_MS = 5_000;
 /** Pairs of people of whom that is kept per channel. Chosen as `MEMBERS_MAX`. */
 const BLOCKS_MAX = 1_000;
@@ -28,7 +28,7 @@ export type FactKey =
   | { fact: "pins" }
   /** What a person has to do with the thread that this message began. */
   | { fact: "follow"; seq: number; userId: UserId }
-  /** Has `userId` blocked `other`? */
+  /** Has one of the two blocked the other? In either order it is one fact. */
   | { fact: "block"; userId: UserId; other: UserId }
   /** A person's standing in the channel's space: asked of its own actor. */
   | { fact: "space"; spaceId: ChannelId; userId: UserId };
@@ -45,7 +45,7 @@ export type SpaceMember = {
   askedAtMs: number;
 };
 
-/** Had someone blocked another, when it was asked? Unix milliseconds. */
+/** Was there a block between two people, when it was asked? Unix milliseconds. */
 type Block = { blocked: boolean; askedAtMs: number };
 
 export type Facts = {
@@ -92,7 +92,7 @@ export function factName(key: FactKey): string {
     case "follow":
       return `follow.${key.seq}.${key.userId}`;
     case "block":
-      return `block.${key.userId}.${key.other}`;
+      return `block.${[key.userId, key.other].sort().join(".")}`;
     case "space":
       return `space.${key.userId}`;
   }
@@ -122,8 +122,13 @@ export function forgetOutsider(facts: Facts, userId: UserId): void {
   if (facts.spaceMembers?.get(userId)?.member?.status !== "active") facts.spaceMembers?.delete(userId);
 }
 
-/** Has `userId` blocked `other`, as far as is known and young enough (row P7)? Undefined: it must be asked. */
-export function hasBlocked(facts: Facts, userId: UserId, other: UserId, nowMs: number): boolean | undefined {
+/** Has one of the two blocked the other, as far as is known and young enough (row P7)? Undefined: it must be asked. */
+export function blockBetween(
+  facts: Facts,
+  userId: UserId,
+  other: UserId,
+  nowMs: number,
+): boolean | undefined {
   const known = lastKnownBlock(facts, userId, other);
   return known && nowMs - known.askedAtMs <= BLOCK_FACT_MAX_AGE_MS ? known.blocked : undefined;
 }
@@ -133,7 +138,7 @@ export function lastKnownBlock(facts: Facts, userId: UserId, other: UserId): Blo
   return facts.blocks?.get(factName({ fact: "block", userId, other }));
 }
 
-/** Keeps whether one has blocked the other; the oldest goes where there are too many. */
+/** Keeps whether one of the two has blocked the other; the oldest goes where there are too many. */
 export function learnBlock(facts: Facts, userId: UserId, other: UserId, block: Block): void {
   facts.blocks ??= new Map();
   keepLast(facts.blocks, factName({ fact: "block", userId, other }), block, BLOCKS_MAX);

@@ -240,7 +240,7 @@ export class Lanes<A> {
     const { state, facts, clock } = this.#options;
     const askedAtMs = clock.nowMs();
     try {
-      const blocked = await facts.hasBlocked(userId, other);
+      const blocked = await facts.blockBetween(userId, other);
       return () => learnBlock(state.facts, userId, other, { blocked, askedAtMs });
     } catch (error) {
       const last = lastKnownBlock(state.facts, userId, other);

@@ -174,47 +174,56 @@ describe("whom a message is brought to the notice of", () => {
 describe("row P7: a block", () => {
   const block = (played: Played, by: UserId, other: UserId) => played.store.blocks.add(`${by} ${other}`);
 
-  it("ends the dm for who was blocked, within 5 s, and does not say who blocked whom", () => {
+  it("ends the dm for both, within 5 s, and does not say who blocked whom", () => {
     const played = Played.of("dm", ada, { other: bob });
     expect(played.do(send(ada)).ok).toBe(true);
     block(played, bob, ada);
     played.nowMs += BLOCK_FACT_MAX_AGE_MS;
     expect(played.do(send(ada)).ok).toBe(true);
     played.nowMs += 1;
-    expect(played.do(send(ada)).error).toMatchObject({
-      code: "forbidden",
-      message: expect.not.stringMatching(/block/i),
-    });
-    expect(played.do(send(bob)).ok).toBe(true);
+    for (const one of [ada, bob])
+      expect(played.do(send(one)).error).toMatchObject({
+        code: "forbidden",
+        message: expect.not.stringMatching(/block/i),
+      });
     played.store.blocks.clear();
     played.nowMs += BLOCK_FACT_MAX_AGE_MS + 1;
     expect(played.do(send(ada)).ok).toBe(true);
   });
 
-  it("lets who was blocked take back what they said, and neither edit, react nor type", () => {
+  it("lets both take back what they said, and neither edit, react, pin nor type", () => {
     const played = Played.of("dm", ada, { other: bob });
     const mine = messageOf(played.decide(send(ada)));
     played.do(send(ada));
+    const answer = send(bob);
+    const theirs = messageOf(played.decide(answer));
+    played.do(answer);
+    played.do({ type: "pin", by: bob, seq: mine.seq, pinned: true });
     block(played, bob, ada);
     played.nowMs += BLOCK_FACT_MAX_AGE_MS + 1;
-    const { seq } = mine;
     const refusal = { code: "forbidden", message: expect.not.stringMatching(/block/i) };
     const before = played.log.length;
-    for (const command of [
-      { type: "edit", by: ada, seq, content: "more", html: "more" },
-      { type: "react", by: ada, seq, emoji: "👍", on: true },
-      { type: "typing", by: ada, on: true },
-    ] as const)
-      expect(played.do(command).error).toMatchObject(refusal);
+    for (const { seq, authorId: by } of [mine, theirs])
+      for (const command of [
+        { type: "edit", by, seq, content: "more", html: "more" },
+        { type: "react", by, seq, emoji: "👍", on: true },
+        { type: "pin", by, seq: theirs.seq, pinned: true },
+        { type: "typing", by, on: true },
+      ] as const)
+        expect(played.do(command).error).toMatchObject(refusal);
     expect(played.log).toHaveLength(before);
-    expect(played.do({ type: "react", by: bob, seq, emoji: "👍", on: true }).ok).toBe(true);
-    expect(played.do({ type: "delete", by: ada, seqs: [seq] }).ok).toBe(true);
+    expect(played.do({ type: "pin", by: ada, seq: mine.seq, pinned: false }).ok).toBe(true);
+    for (const { seq, authorId: by } of [mine, theirs])
+      expect(played.do({ type: "delete", by, seqs: [seq] }).ok).toBe(true);
   });
 
-  it("keeps a dm from being made by who was blocked", () => {
+  it.each([
+    ["who was blocked", bob, ada],
+    ["who blocked", ada, bob],
+  ])("keeps a dm from being made by %s", (_, by, other) => {
     const { id } = Played.of("dm", ada, { other: bob }).state;
     const played = new Played(id);
-    block(played, bob, ada);
+    block(played, by, other);
     expect(played.do({ ...send(ada), pair: [ada, bob] }).error?.code).toBe("forbidden");
     expect(played.log).toEqual([]);
   });
@@ -228,5 +237,6 @@ describe("row P7: a block", () => {
     );
     expect(messageOf(decision)).toMatchObject({ mentions: named(cid), replyTo: { id: root.id } });
     expect(told(decision)).toEqual([[cid, "mention"]]);
+    expect(messageOf(played.decide(send(bob, { mentions: named(ada, cid) }))).mentions).toEqual(named(cid));
   });
 });

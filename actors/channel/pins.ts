@@ -3,6 +3,7 @@ import type { ChannelEvent } from "../../protocol/events.ts";
 import { parseMessageId } from "../../protocol/ids.ts";
 import { PINS_MAX } from "../../protocol/message.ts";
 import type { ChannelCommand } from "../commands.ts";
+import { cutOff } from "./access.ts";
 import { isArchived, refuseArchived } from "./archiving.ts";
 import { answer, nextEvent, type Outcome, recordOf, refuse } from "./decision.ts";
 import { eventAt } from "./history.ts";
@@ -21,6 +22,8 @@ export function decidePin(state: Readonly<ChannelState>, command: Pin, nowMs: nu
   if (message.deletedAtMs !== undefined) return refuse("already_deleted");
   if (message.pinned === pinned) return answer({});
   if (isArchived(state, nowMs)) return refuseArchived(state, by, nowMs);
+  const stopped = pinned ? cutOff(state, by, nowMs) : undefined;
+  if (stopped) return stopped;
   if (pinned && state.pins!.size >= PINS_MAX)
     return refuse("conflict", { message: `The channel has ${PINS_MAX} pins, as many as it may have.` });
   const type = pinned ? "message:pinned" : "message:unpinned";

@@ -35,7 +35,7 @@ export function tell(
 }
 
 /**
- * Tells active members who follow the thread and have not blocked the author. Never rejects: while Postgres is away nobody is
+ * Tells active members who follow the thread, with no block between them and the author. Never rejects: while Postgres is away nobody is
  * told, and a defect is the operator's to hear of, since the reply itself is in the log.
  */
 async function tellFollowers(
@@ -46,7 +46,7 @@ async function tellFollowers(
   const mayHear = async (userId: UserId) => {
     const [row, isBlocked] = await Promise.all([
       facts.member(channelId, userId),
-      facts.hasBlocked(userId, notice.by),
+      facts.blockBetween(userId, notice.by),
     ]);
     return row?.member.status === "active" && !isBlocked;
   };

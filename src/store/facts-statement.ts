@@ -165,7 +165,9 @@ const PARTS: { [K in Kind]: Part<K> } = {
     keys: ["userId", "other"],
     fact: "'true'::json",
     from: `cross join lateral (
-      select from blocks where user_id = k.user_id and other_id = k.other_id limit 1
+      (select 1 from blocks where user_id = k.user_id and other_id = k.other_id limit 1)
+      union all (select 1 from blocks where user_id = k.other_id and other_id = k.user_id limit 1)
+      limit 1
     ) b`,
   },
   ordinal: {

@@ -50,7 +50,7 @@ export function createFacts(pool: Pool): ChannelFacts {
     pins: (channelId) => always("pins", { channelId }),
     follow: (channelId, seq, userId) => one("follow", { channelId, seq, userId }),
     followers: (channelId, seq, max) => always("followers", { channelId, seq, max }),
-    async hasBlocked(userId, other) {
+    async blockBetween(userId, other) {
       return (await one("block", { userId, other })) === true;
     },
     async ordinalAt(channelId, seq) {

@@ -175,7 +175,7 @@ come in                             | ok       | ok        | ok      | ok     | 
 leave                               | away     | away      | ok      | same   | same   | ok     | ok     | ok     | ok      | ok        | ok     | no
 `;
 
-/** `dm`: two equals. Who was blocked by the other says nothing more in it, reads it, and takes back what they like. */
+/** `dm`: two equals. Where one has blocked the other, neither says anything more in it; both read it, and take back what they like. */
 export const DM = `
                               | outsider | elsewhere | member | blocked | blocker
 find it in one's lists        | hidden   | hidden    | shown  | shown   | shown
@@ -190,17 +190,17 @@ mark as read                  | none     | none      | ok     | ok      | ok
 mark a message as read        | none     | none      | ok     | ok      | ok
 choose what to be told        | none     | none      | ok     | ok      | ok
 follow a thread               | none     | none      | ok     | ok      | ok
-send                          | none     | none      | ok     | no      | ok
-edit one's own                | none     | none      | ok     | no      | ok
+send                          | none     | none      | ok     | no      | no
+edit one's own                | none     | none      | ok     | no      | no
 edit another's                | none     | none      | no     | no      | no
 delete one's own              | none     | none      | ok     | ok      | ok
 delete another's              | none     | none      | no     | no      | no
 delete several of another's   | none     | none      | no     | no      | no
-react                         | none     | none      | ok     | no      | ok
+react                         | none     | none      | ok     | no      | no
 take a reaction back          | none     | none      | ok     | ok      | ok
-pin                           | none     | none      | ok     | ok      | ok
+pin                           | none     | none      | ok     | no      | no
 unpin                         | none     | none      | ok     | ok      | ok
-type                          | none     | none      | ok     | no      | ok
+type                          | none     | none      | ok     | no      | no
 invite                        | none     | none      | no     | no      | no
 mute someone                  | none     | none      | no     | no      | no
 give someone a role           | none     | none      | no     | no      | no
