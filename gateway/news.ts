@@ -8,6 +8,7 @@ import type { Subscriptions } from "./adapter/subscriptions.ts";
 import type { Connection, Connections } from "./connections.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { Bystanders } from "./rooms/bystanders.ts";
+import { HeadPost } from "./rooms/head-post.ts";
 import type { Outlet, RoomConnection } from "./rooms/listener.ts";
 import type { Rooms } from "./rooms/rooms.ts";
 import { Spaces } from "./rooms/spaces.ts";
@@ -26,6 +27,7 @@ export class News {
   readonly bulletin: Bulletin;
   readonly spaces: Spaces;
   readonly bystanders: Bystanders;
+  readonly #post: HeadPost;
   readonly #options: NewsOptions;
 
   constructor(options: NewsOptions) {
@@ -46,6 +48,10 @@ export class News {
       outside: (spaceId, userId) => this.#outOfSpace(spaceId, userId),
     });
     this.bystanders = this.#createBystanders();
+    this.#post = new HeadPost({
+      wants: (connection, channelId) => this.bystanders.isTold(connection, channelId),
+      pass: (connection, frame) => options.outlet.pass(connection, frame),
+    });
   }
 
   /** Redis has confirmed a subscription. */
@@ -71,11 +77,11 @@ export class News {
   }
 
   close(): void {
-    for (const part of [this.bulletin, this.spaces, this.bystanders]) part.close();
+    for (const part of [this.bulletin, this.spaces, this.bystanders, this.#post]) part.close();
   }
 
   #createBystanders(): Bystanders {
-    const { router, memberships, connections, outlet } = this.#options;
+    const { router, memberships, connections } = this.#options;
     return new Bystanders({
       async channelsOf(userId) {
         // Postgres may be behind someone who came back into a space: its owner is asked.
@@ -89,7 +95,7 @@ export class News {
       standing: (spaceId, userId) => this.spaces.standing(spaceId, userId),
       connectionsOf: (userId) => connections.ofUser(userId),
       listens: (connection, channelId) => listeningOf(connection).has(channelId),
-      pass: (connection, frame) => outlet.pass(connection, frame),
+      tell: (connection, heads) => this.#post.tell(connection, heads),
     });
   }
 

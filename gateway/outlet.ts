@@ -56,9 +56,9 @@ export class BudgetedOutlet implements Outlet {
     return false;
   }
 
-  pass(to: RoomConnection, frame: Frame): void {
+  pass(to: RoomConnection, frame: Frame): boolean {
     const { closing, lane } = to as Connection;
-    if (!closing) lane.offer(frame, 0);
+    return closing !== undefined || lane.offer(frame, 0);
   }
 
   tellBehind(to: RoomConnection, channelId: ChannelId): void {

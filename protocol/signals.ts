@@ -36,7 +36,7 @@ export const Receipts = z.object({
   marks: z.array(z.object({ userId: UserId, delivered: z.int().optional(), read: z.int().optional() })),
 });
 export type Receipts = z.infer<typeof Receipts>;
-/** Where a channel stands: after a take-over, and for members who do not listen. */
+/** Where a channel stands. */
 export const ChannelHead = z.object({
   channelId: ChannelId,
   seq: z.int().nonnegative(),
@@ -44,6 +44,9 @@ export const ChannelHead = z.object({
   messageCount: z.int().nonnegative(),
 });
 export type ChannelHead = z.infer<typeof ChannelHead>;
+/** For members who do not listen: every channel of theirs that has moved since they were told. */
+export const ChannelHeads = z.object({ heads: z.array(ChannelHead) });
+export type ChannelHeads = z.infer<typeof ChannelHeads>;
 /** This connection was skipped forward: sync. */
 export const ChannelBehind = z.object({
   channelId: ChannelId,

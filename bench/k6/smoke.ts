@@ -17,7 +17,8 @@ const RATE = Number(__ENV.RATE ?? 200);
 /** Changes per message: edits, reactions, read marks, typing. */
 const CHANGES = Number(__ENV.CHANGES ?? 0.5);
 const DURATION_S = Number(__ENV.DURATION ?? 120);
-const USERS = Number(__ENV.USERS ?? 100);
+/** Two devices each. */
+const USERS = Number(__ENV.USERS ?? Math.ceil(SOCKETS / 2));
 const VUS = Math.min(CHANNELS, Number(__ENV.VUS ?? 10));
 const PLANT = __ENV.PLANT as Plant | undefined;
 /** Sockets open evenly over this time, before the first message. */

@@ -34,7 +34,9 @@ export class Connection {
     this.#socket.on("session:closing", (closing) => this.#closing(closing));
     this.#socket.on("channel:events", (envelope) => this.#events(envelope));
     this.#socket.on("channel:behind", ({ channelId }) => this.sync(channelId));
-    this.#socket.on("channel:head", ({ channelId, seq, epoch }) => this.#head(channelId, seq, epoch));
+    this.#socket.on("channel:heads", ({ heads }) => {
+      for (const { channelId, seq, epoch } of heads) this.#head(channelId, seq, epoch);
+    });
     this.#socket.on("connect_error", (error) => this.#refused(error));
     this.#socket.on("disconnect", (reason) => this.#lost(reason));
     addEventListener("online", () => this.#socket.connect());

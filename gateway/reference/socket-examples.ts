@@ -168,7 +168,7 @@ export const TOLD_EXAMPLES: Readonly<Record<keyof typeof TOLD, object>> = {
   },
   "session:closing": { reason: "drain", reconnectAfterMs: 1_200 },
   "channel:events": { channelId: CHANNEL, epoch: 2, events: [answerInThread] },
-  "channel:head": { channelId: CHANNEL, seq: 9, epoch: 2, messageCount: 5 },
+  "channel:heads": { heads: [{ channelId: CHANNEL, seq: 9, epoch: 2, messageCount: 5 }] },
   "channel:behind": { channelId: CHANNEL, seq: 9, epoch: 2 },
   typing: { channelId: CHANNEL, userIds: [BEN], more: 0 },
   receipts: { channelId: CHANNEL, marks: [{ userId: BEN, delivered: 9, read: 7 }] },

@@ -4,7 +4,7 @@ import { ChannelEvents } from "../../protocol/events.ts";
 import { SessionClosing, SessionReady } from "../../protocol/session.ts";
 import {
   ChannelBehind,
-  ChannelHead,
+  ChannelHeads,
   Notification,
   Presence,
   Receipts,
@@ -22,9 +22,9 @@ export const TOLD = {
     schema: ChannelEvents,
     when: "What happened in a channel that the connection listens to: in seq order, one event or many, never of two reigns.",
   },
-  "channel:head": {
-    schema: ChannelHead,
-    when: "Where a channel stands: to members who do not listen, and to listeners after the owner changed.",
+  "channel:heads": {
+    schema: ChannelHeads,
+    when: "Where channels stand that have moved: to members who do not listen, the first at once, then at most one event a second.",
   },
   "channel:behind": { schema: ChannelBehind, when: "This connection was skipped forward: sync." },
   typing: {

@@ -39,9 +39,8 @@ describe("rule H5: members who do not listen", () => {
       standing: async () => standing,
       connectionsOf: (userId) => connections.filter((each) => each.userId === userId),
       listens: ({ id }, channelId) => connections.find((each) => each.id === id)!.listening.has(channelId),
-      pass(connection, frame) {
-        const { channelId, seq } = JSON.parse(frame.text.slice(1))[1];
-        told.push(`${connection.id} ${name(channelId)} ${seq}`);
+      tell(connection, heads) {
+        for (const { channelId, seq } of heads) told.push(`${connection.id} ${name(channelId)} ${seq}`);
       },
     });
   });

@@ -7,7 +7,6 @@ import type { Channel } from "../../protocol/channel.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { ChannelHead } from "../../protocol/signals.ts";
 import type { Move } from "../adapter/bulletin.ts";
-import { encodeEvent, type Frame } from "../adapter/frame.ts";
 import { Lately } from "./lately.ts";
 import type { RoomConnection } from "./listener.ts";
 import { isBeyond } from "./position.ts";
@@ -33,8 +32,8 @@ export type BystandersOptions = {
   /** The person's connections here. */
   connectionsOf(userId: UserId): Iterable<RoomConnection>;
   listens(connection: RoomConnection, channelId: ChannelId): boolean;
-  /** Writes a frame that may be dropped. */
-  pass(connection: RoomConnection, frame: Frame): void;
+  /** Tells a connection where channels stand; the same array for all who are told the same. */
+  tell(connection: RoomConnection, heads: readonly ChannelHead[]): void;
 };
 
 type Known = { spaceId: ChannelId | undefined; readonly userIds: Set<UserId> };
@@ -61,11 +60,18 @@ export class Bystanders {
   /** A connection has been told of these channels, as Postgres had them: from now on it is told where they stand. */
   async connected(connection: RoomConnection, places: readonly Place[]): Promise<void> {
     await this.#set(connection.userId, places);
-    for (const place of places) {
-      const head = this.#heads.get(place.id, performance.now());
-      if (head && isBeyond(head, place) && this.#users.get(connection.userId)?.has(place.id))
-        this.#tell(connection, head);
-    }
+    const nowMs = performance.now();
+    const moved = places.flatMap((place) => {
+      const head = this.#heads.get(place.id, nowMs);
+      return head && isBeyond(head, place) && this.isTold(connection, place.id) ? [head] : [];
+    });
+    if (moved.length > 0) this.#options.tell(connection, moved);
+  }
+
+  /** Is this connection told where the channel stands? Not where it listens: there it is told everything. */
+  isTold(connection: RoomConnection, channelId: ChannelId): boolean {
+    const isTheirs = this.#users.get(connection.userId)?.has(channelId) ?? false;
+    return isTheirs && !this.#options.listens(connection, channelId);
   }
 
   /** The person's last connection here has gone. */
@@ -97,9 +103,10 @@ export class Bystanders {
     this.#heads.set(head.channelId, head, performance.now());
     const known = this.#channels.get(head.channelId);
     if (known === undefined) return;
-    const frame = encodeEvent("channel:head", head);
+    const heads = [head];
     for (const userId of known.userIds)
-      for (const connection of this.#options.connectionsOf(userId)) this.#tell(connection, head, frame);
+      for (const connection of this.#options.connectionsOf(userId))
+        if (this.isTold(connection, head.channelId)) this.#options.tell(connection, heads);
   }
 
   /** Moves may have been missed in some of these channels. */
@@ -112,11 +119,6 @@ export class Bystanders {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-  }
-
-  #tell(connection: RoomConnection, head: ChannelHead, frame?: Frame): void {
-    if (!this.#options.listens(connection, head.channelId))
-      this.#options.pass(connection, frame ?? encodeEvent("channel:head", head));
   }
 
   /** These are the person's channels, but for what was heard lately, and spaces that they are not in. */

@@ -33,8 +33,8 @@ export type Listener = {
 export interface Outlet {
   /** Writes the frame; false when the connection is over its byte budget: nothing was written. */
   offer(connection: RoomConnection, frame: Frame): boolean;
-  /** Writes the frame where nothing else waits for the connection; else it is dropped. */
-  pass(connection: RoomConnection, frame: Frame): void;
+  /** Writes the frame where nothing else waits for the connection; false: something does, and it is dropped. */
+  pass(connection: RoomConnection, frame: Frame): boolean;
   /** Tells a connection that it was left behind, where the room stands. At once, or when it can take it again. */
   tellBehind(connection: RoomConnection, channelId: ChannelId): void;
   /** This user's connections on this node. */
