@@ -38,8 +38,9 @@ describe("a look back", () => {
     const looked = { found: 0, missing: 20, tookMs: 1, leftMs: 50 };
     expect(nextSpan(4, looked)).toBe(64);
     expect(nextSpan(4, { ...looked, found: 20 })).toBe(6);
-    expect(nextSpan(4, { ...looked, tookMs: 28 })).toBe(8);
-    expect(nextSpan(4, { ...looked, leftMs: 0 })).toBe(4);
+    expect(nextSpan(4, { ...looked, tookMs: 8 })).toBe(20);
+    expect(nextSpan(40, { ...looked, tookMs: 43, leftMs: 10 })).toBe(5);
+    expect(nextSpan(4, { ...looked, leftMs: 0 })).toBe(1);
     expect(nextSpan(400, looked)).toBe(512);
   });
 });

@@ -17,6 +17,8 @@ const SPAN_MAX_DAYS = 512;
 const LOOK_AT_LEAST_MS = 3;
 /** Where some were found: more days than their number asks for, since it varies. */
 const MARGIN = 1.5;
+/** Half of the time that is left is asked for: older days may be busier, and lie on disk. */
+const TIME_MARGIN = 2;
 
 /** Days since 1970 from which there may be something; the newest message's time. */
 export type Days = { first: number; last: number; newestMs: number };
@@ -41,10 +43,10 @@ export function firstSpan({ first, last }: Days, readable: readonly Readable[]):
 /** What the last look brought and cost, and what is left of hits and time. */
 export type Looked = { found: number; missing: number; tookMs: number; leftMs: number };
 
-/** Days of the next look: as many as the last one promises, and no more than the time that is left allows. */
+/** Days of the next look: as many as the last one promises, and no more than the time that is left allows, be it fewer. */
 export function nextSpan(span: number, { found, missing, tookMs, leftMs }: Looked): number {
   const wanted = found === 0 ? GROWTH_MAX : Math.min(GROWTH_MAX, (missing / found) * MARGIN);
-  const allowed = Math.max(1, leftMs / Math.max(1, tookMs - LOOK_AT_LEAST_MS));
+  const allowed = leftMs / TIME_MARGIN / Math.max(1, tookMs - LOOK_AT_LEAST_MS);
   return Math.min(Math.max(1, Math.ceil(span * Math.min(wanted, allowed))), SPAN_MAX_DAYS);
 }
 
