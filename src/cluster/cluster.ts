@@ -121,9 +121,9 @@ export class Cluster {
   }
 
   /**
-   * Resolves when the clock is set and the table read; the lease follows as soon as the node hears itself on every way,
-   * and shards follow the lease. Waits for Redis as long as it takes. Rejects with `ClusterDisagrees` when the cluster's
-   * record is another, and with `StoreAway`.
+   * Resolves when the clock is set and the table read: whatever is built on them can be, and nobody knows of this node yet.
+   * Waits for Redis as long as it takes. Rejects with `ClusterDisagrees` when the cluster's record is another, and with
+   * `StoreAway`.
    */
   async start(parts: ClusterParts): Promise<void> {
     assert(this.#parts === undefined, "a cluster starts once");
@@ -142,6 +142,14 @@ export class Cluster {
     await reader.read();
     reader.start();
     this.#vitals.start();
+  }
+
+  /**
+   * From here on the node is one of the cluster, once everything else of it stands: its lease follows as soon as it hears itself
+   * on every way, and shards follow the lease. A shard that came to a node still starting would wait for it.
+   */
+  join(): void {
+    assert(this.#parts !== undefined, "the cluster has started");
     this.#joined = true;
     this.#lease.start();
     this.#leadership.start();

@@ -133,7 +133,7 @@ export class Nodes {
     return node;
   }
 
-  /** Made and started. */
+  /** Made, started, and one of the cluster. */
   async start(
     name: string,
     changes: Partial<ClusterOptions> = {},
@@ -146,6 +146,7 @@ export class Nodes {
       hearings: [],
       ...parts,
     });
+    node.cluster.join();
     return node;
   }
 

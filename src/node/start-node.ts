@@ -88,6 +88,7 @@ export async function startNode(config: Config, logger: Logger, hooks: NodeHooks
     place.url = await listen(clients, config.host, config.port, config.publicUrl);
   }
   place.metricsUrl = await listen(servers.at(-1)!, config.host, config.metricsPort, config.publicMetricsUrl);
+  cluster.join();
   await whenPlaced(cluster, logger);
   return { id: cluster.incarnation, place, leave: (withinMs) => leave(parts, servers, withinMs) };
 }
