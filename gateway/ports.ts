@@ -1,4 +1,4 @@
-/** What the gateway needs of the store. `src/store/` implements these over Postgres; each rejects with `StoreAway`. */
+/** What the gateway needs of the store, and of the cluster. `src/store/` implements most over Postgres; those reject with `StoreAway`. */
 import type { Channel, ChannelKind, Member } from "../protocol/channel.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import type { Message } from "../protocol/message.ts";
@@ -146,11 +146,26 @@ export interface Memberships {
   ): Promise<Membership[]>;
   /** Topics and announcements of a space, joined or not, but for those from which `userId` is banned. */
   listed(spaceId: ChannelId, userId: UserId): Promise<Channel[]>;
-  /** Active members by user id, after `afterUserId`. A million are never loaded: a page is one walk of an index. */
+  /**
+   * Active members by user id, after `afterUserId`; with `among`, only those of these people. A million are never loaded: a page
+   * is one walk of an index.
+   */
   members(
     channelId: ChannelId,
-    page: { afterUserId?: UserId; limit: number },
+    page: { afterUserId?: UserId; among?: readonly UserId[]; limit: number },
   ): Promise<{ user: User; member: Member }[]>;
+}
+
+/**
+ * Members of a channel who are connected; of a space, those who are in one of its channels. `count`: of all of them; `userIds`
+ * names at most `PRESENT_LISTED_MAX`, in no order.
+ */
+export type Connected = { userIds: readonly UserId[]; count: number };
+
+/** `src/cluster/` implements this: it asks every node. */
+export interface ConnectedMembers {
+  /** `isWhole`: all nodes have answered. Who is on two nodes and not named counts twice. Never rejects. */
+  of(channelId: ChannelId): Promise<Connected & { isWhole: boolean }>;
 }
 
 /** What is looked for: every filter must hold. Without `words`, whatever passes the filters. */

@@ -138,6 +138,14 @@ export const REST_EXAMPLES: Readonly<Record<string, RestExample>> = {
   },
   "POST /channels/:id/join": { ...ofChannel, answer: opened },
   ...memberExamples("channels", CHANNEL),
+  "GET /channels/:id/present": {
+    ...ofChannel,
+    query: { limit: "50" },
+    answer: {
+      memberCount: 2,
+      members: [{ user: OTHER_USER, member: MEMBER, presence: { userId: BEN, status: "online" } }],
+    },
+  },
   "GET /channels/:id/messages": { ...ofChannel, query: { limit: "1" }, answer: PAGE },
   "POST /channels/:id/messages": {
     ...ofChannel,

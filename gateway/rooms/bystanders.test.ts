@@ -67,6 +67,31 @@ describe("rule H5: members who do not listen", () => {
     expect(told).toEqual(["a1 group 4", "b topic 5"]);
   });
 
+  it("row P4: are known with those who listen, each once, by channel and by space", async () => {
+    const { listening } = await connect(ada, "a1", [inTopic, inGroup]);
+    await connect(ada, "a2", [inTopic, inGroup]);
+    await connect(bob, "b", [inTopic]);
+    listening.add(topic);
+    const connectedTo = (id: ChannelId) => {
+      const { userIds, count } = bystanders.connectedTo(id);
+      expect(count).toBe(userIds.length);
+      return [...userIds].sort();
+    };
+    expect(connectedTo(topic)).toEqual([ada, bob].sort());
+    expect(connectedTo(group)).toEqual([ada]);
+    expect(connectedTo(spaceId)).toEqual([ada, bob].sort());
+    expect(connectedTo(newChannel())).toEqual([]);
+    bystanders.outOfSpace(spaceId, ada);
+    expect(connectedTo(spaceId)).toEqual([bob]);
+    expect(connectedTo(group)).toEqual([ada]);
+  });
+
+  it("row P4: of more than 1,000, as many are named and all are counted", async () => {
+    for (let i = 0; i < 1_001; i++) await connect(newUser(), `c${i}`, [inGroup]);
+    const { userIds, count } = bystanders.connectedTo(group);
+    expect([new Set(userIds).size, count]).toEqual([1_000, 1_001]);
+  });
+
   it("come and go as they are heard to, and nothing is kept of who has gone", async () => {
     const connection = await connect(ada, "a", []);
     bystanders.moved({ channelId: group, userId: ada, isIn: true });

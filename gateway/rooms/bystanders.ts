@@ -5,8 +5,10 @@
 import { StoreAway } from "../../actors/ports.ts";
 import type { Channel } from "../../protocol/channel.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import { PRESENT_LISTED_MAX } from "../../protocol/present.ts";
 import type { ChannelHead } from "../../protocol/signals.ts";
 import type { Move } from "../adapter/bulletin.ts";
+import type { Connected } from "../ports.ts";
 import { Lately } from "./lately.ts";
 import type { RoomConnection } from "./listener.ts";
 import { isBeyond } from "./position.ts";
@@ -72,6 +74,12 @@ export class Bystanders {
   isTold(connection: RoomConnection, channelId: ChannelId): boolean {
     const isTheirs = this.#users.get(connection.userId)?.has(channelId) ?? false;
     return isTheirs && !this.#options.listens(connection, channelId);
+  }
+
+  /** Members who are connected here, those who listen too. Of a space: who is in one of its channels. */
+  connectedTo(channelId: ChannelId): Connected {
+    const userIds = this.#channels.get(channelId)?.userIds ?? this.#inSpace(channelId);
+    return { userIds: [...userIds].slice(0, PRESENT_LISTED_MAX), count: userIds.size };
   }
 
   /** The person's last connection here has gone. */
@@ -173,6 +181,13 @@ export class Bystanders {
     const known = this.#channels.get(channelId);
     known?.userIds.delete(userId);
     if (known?.userIds.size === 0) this.#channels.delete(channelId);
+  }
+
+  #inSpace(spaceId: ChannelId): Set<UserId> {
+    const found = new Set<UserId>();
+    for (const known of this.#channels.values())
+      if (known.spaceId === spaceId) for (const userId of known.userIds) found.add(userId);
+    return found;
   }
 
   #schedule(): void {

@@ -20,6 +20,7 @@ import type { Membership } from "../ports.ts";
 import { composeRecent, RECENT_LIMIT, readPage } from "../reading.ts";
 import { created } from "./created.ts";
 import { memberRoutes } from "./member-routes.ts";
+import { presentRoutes } from "./present.ts";
 import { askingOf, type RestOptions } from "./rest-options.ts";
 
 export function channelRoutes(options: RestOptions): Route[] {
@@ -67,6 +68,7 @@ export function channelRoutes(options: RestOptions): Route[] {
       },
     }),
     ...memberRoutes(options, "channel"),
+    ...presentRoutes(options),
     route("GET /channels/:id/messages", {
       summary: "A page of messages, oldest first: the newest, or before, after or around a place",
       params: ChannelPath,

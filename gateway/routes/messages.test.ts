@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
-import { refused } from "../../protocol/refusals.ts";
+import { refused, UPGRADING } from "../../protocol/refusals.ts";
 import {
   createAsker,
   id,
@@ -93,6 +93,14 @@ test("one message is asked of its owner, who marks what the asker has put on it"
   expect(asked.map(({ command }) => command)).toEqual(
     [5, 4].map((seq) => ({ type: "message", by: ANN, seq })),
   );
+});
+
+test("rule E7: one message is read with its page while owners may not know how to tell of it", async () => {
+  const later = { message: () => refused("unavailable", { details: UPGRADING }) } satisfies Owner;
+  const history = listHistory([4, 5].map((seq) => someMessage(CHANNEL, seq)));
+  const { ask } = await createAsker({ ...later, ...opens(someChannel(CHANNEL), { seq: 5 }) }, { history });
+  expect((await ask(`GET /messages/${CHANNEL}.5`)).body).toMatchObject({ message: { content: "m5" } });
+  expect(await ask(`GET /messages/${CHANNEL}.3`)).toMatchObject({ status: 404 });
 });
 
 describe("row C5: editing", () => {

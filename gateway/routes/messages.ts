@@ -1,9 +1,11 @@
 /** `/messages`: sending, reading, changing and deleting them; and how far one has read. */
 import { atLeast } from "../../protocol/channel.ts";
-import type { UserId } from "../../protocol/ids.ts";
-import { type Refused, refused } from "../../protocol/refusals.ts";
+import { type MessageId, parseMessageId, type UserId } from "../../protocol/ids.ts";
+import type { Message } from "../../protocol/message.ts";
+import { type Answer, isUpgrading, type Refused, refused } from "../../protocol/refusals.ts";
 import { MessageDraft, MessageSent, Nothing, UnreadCount, WithMessage } from "../../protocol/requests.ts";
 import { BulkDelete, ChannelPath, EditedMessage, MessagePath, MessageVersions } from "../../protocol/rest.ts";
+import type { By } from "../asking/asking.ts";
 import { readMessage } from "../asking/marks.ts";
 import {
   deleteMessage,
@@ -15,6 +17,7 @@ import {
 } from "../asking/messages.ts";
 import { type Asked, type Route, route } from "../http/route.ts";
 import { overlayVersions } from "../overlay.ts";
+import { readPage } from "../reading.ts";
 import { askingOf, type RestOptions } from "./rest-options.ts";
 
 export function messageRoutes(options: RestOptions): Route[] {
@@ -43,7 +46,10 @@ export function messageRoutes(options: RestOptions): Route[] {
       summary: "One message; a deleted one is a stub",
       params: MessagePath,
       answer: WithMessage,
-      handle: ({ params, ...by }) => findMessage(asking, by, params.id),
+      async handle({ params, ...by }) {
+        const found = await findMessage(asking, by, params.id);
+        return isUpgrading(found) ? findOnPage(options, by, params.id) : found;
+      },
     }),
     route("PATCH /messages/:id", {
       summary: "Give one's own message another text",
@@ -81,6 +87,20 @@ export function messageRoutes(options: RestOptions): Route[] {
       handle: ({ params, ...by }) => readMessage(asking, by, params.id),
     }),
   ];
+}
+
+/** While nodes of 0.1.0 are left no owner is asked for one message: it is read with its page, as that version did. */
+async function findOnPage(
+  { router, history }: RestOptions,
+  { userId, trace }: By,
+  id: MessageId,
+): Promise<Answer<{ message: Message }>> {
+  const opened = await router.askChannel(parseMessageId(id).channelId, { type: "open", by: userId }, trace);
+  if (!opened.ok) return opened;
+  const page = await readPage(history, opened, { limit: 1, around: id });
+  if (!page.ok) return page;
+  const message = page.messages.find((each) => each.id === id);
+  return message ? { ok: true, message } : refused("not_found");
 }
 
 /** Counts one message, and says in the headers what is left (draft-ietf-httpapi-ratelimit-headers). */

@@ -219,6 +219,7 @@ export async function createRestWorld(owner: Owner = {}, more: Partial<RestOptio
     memberships,
     history: listHistory([]),
     search: { find: async () => ({ found: [] }), hits: async () => [] },
+    connected: { of: async () => ({ userIds: [], count: 0, isWhole: true }) },
     signIns: createSignIns({
       accounts,
       tokens,

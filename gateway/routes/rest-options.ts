@@ -4,7 +4,7 @@ import type { UserId } from "../../protocol/ids.ts";
 import type { Asking } from "../asking/asking.ts";
 import type { SignIns } from "../auth/accounts.ts";
 import type { AccountRates } from "../http/account-rates.ts";
-import type { Accounts, History, Memberships, People, Search } from "../ports.ts";
+import type { Accounts, ConnectedMembers, History, Memberships, People, Search } from "../ports.ts";
 
 /** One message of a person counted against their rate; the numbers, where known, become `RateLimit` headers. */
 export type Taken =
@@ -18,6 +18,8 @@ export type RestOptions = {
   memberships: Memberships;
   people: People;
   search: Search;
+  /** Who of a channel is connected, to whatever node; an answer may be a second old. */
+  connected: ConnectedMembers;
   /** False: only another issuer's people come in; nobody registers or logs in here. */
   ownAccounts: boolean;
   signIns: SignIns;

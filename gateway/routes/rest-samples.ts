@@ -78,6 +78,7 @@ export const BUILT: readonly RestSample[] = [
   { method: "PATCH", path: `/channels/${CHANNEL}`, body: { name: "two" }, names: "channel" },
   { method: "POST", path: `/channels/${CHANNEL}/join`, names: "channel" },
   ...memberSamples("channels"),
+  { method: "GET", path: `/channels/${CHANNEL}/present`, names: "channel" },
   { method: "GET", path: `/channels/${CHANNEL}/messages`, names: "channel" },
   {
     method: "POST",

@@ -126,7 +126,7 @@ test("row C13: a channel in which nothing happened for so many days is listed as
   await own.close();
 });
 
-test("members are paged by id, without those who left", async () => {
+test("members are paged by id, or looked up among others, without those who left", async () => {
   const own = openTestStore(await migratedDatabase());
   const log = new TestLog();
   log.create(0, 0);
@@ -157,5 +157,8 @@ test("members are paged by id, without those who left", async () => {
     ["user1", "active"],
   ]);
   expect(await page(userId(1))).toEqual([["user3", "active"]]);
+  const among = [userId(3), userId(2), userId(0), userId(7)];
+  const chosen = await own.memberships.members(channelId(0), { among, limit: 4 });
+  expect(chosen.map(({ user }) => user.username)).toEqual(["user0", "user3"]);
   await own.close();
 });

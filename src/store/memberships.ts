@@ -42,7 +42,8 @@ export function createMemberships(pool: Pool, nowMs: () => number): Memberships 
       return rows.map((row) => asListed(row, nowMs())).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     async members(channelId, page) {
-      const rows = await pool.select("members", membersOf(channelId, page));
+      const name = page.among ? "members_among" : "members";
+      const rows = await pool.select(name, membersOf(channelId, page));
       return rows.map((row) => ({ user: toUser(row), member: toMember(row) }));
     },
   };
@@ -127,7 +128,10 @@ function listed(spaceId: ChannelId, userId: UserId, nowMs: number) {
 }
 
 /** `limit 1` as in `ofUser`: else Postgres may walk all people there are beside the members. */
-function membersOf(channelId: ChannelId, { afterUserId, limit }: { afterUserId?: UserId; limit: number }) {
+function membersOf(
+  channelId: ChannelId,
+  { afterUserId, among, limit }: Parameters<Memberships["members"]>[1],
+) {
   return sqlBuilder
     .selectFrom("channel_members as m")
     .innerJoinLateral(
@@ -139,6 +143,7 @@ function membersOf(channelId: ChannelId, { afterUserId, limit }: { afterUserId?:
     .where("m.channel_id", "=", channelId)
     .where(IS_ACTIVE)
     .where("m.user_id", ">", afterUserId ?? NOBODY)
+    .$if(among !== undefined, (query) => query.where(sql<boolean>`m.user_id = any (${among}::uuid[])`))
     .orderBy("m.user_id")
     .limit(limit)
     .compile();

@@ -62,6 +62,10 @@ test.each([
   ["the channels of a person", () => sent((pool) => memberships(pool).ofUser(reader))],
   ["the channels of a space", () => sent((pool) => memberships(pool).listed(channelId(1), userId(1)))],
   ["members", () => sent((pool) => memberships(pool).members(channelId(1), { limit: 50 }))],
+  [
+    "members among people",
+    () => sent((pool) => memberships(pool).members(channelId(1), { among: [reader], limit: 50 })),
+  ],
   ["a person", () => sent((pool) => createUserFacts({ read: pool, write: pool }).person(reader))],
   ["a page", () => sent((pool) => createHistory(pool).page(channelId(1), page))],
   [

@@ -1,13 +1,18 @@
 /** Rows P3, P4, and what a person is told: over two real nodes, with real stores. */
 import { randomBytes } from "node:crypto";
 import { io, type Socket } from "socket.io-client";
+import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { post } from "../../bench/load/site.ts";
-import type { UserId } from "../../protocol/ids.ts";
+import { inParallel, post } from "../../bench/load/site.ts";
+import { createTokens } from "../../gateway/auth/tokens.ts";
+import type { ChannelId, UserId } from "../../protocol/ids.ts";
+import type { PresentPage } from "../../protocol/present.ts";
 import type { SignedIn } from "../../protocol/rest.ts";
 import type { Presence } from "../../protocol/signals.ts";
+import { openTestStore } from "../../src/store/test-store.ts";
 import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
+import { get } from "./people.ts";
 
 const GRACE_MS = 5_000;
 /** After a start nobody is declared offline for so long (rule E4). */
@@ -15,9 +20,11 @@ const DOUBT_MS = 10_000;
 /** A second to look who is due, and busy machines. */
 const NOTICED_WITHIN_MS = 3_000;
 
+const SECRET = randomBytes(24).toString("hex");
+
 let cluster: TestCluster;
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 2 });
+  cluster = await startCluster({ nodes: 2, env: { HUBBUB_TOKEN_SECRET: SECRET } });
   await new Promise((resolve) => setTimeout(resolve, DOUBT_MS));
 });
 afterAll(() => stopAudited(cluster));
@@ -30,6 +37,21 @@ async function register(): Promise<Person> {
   const given = { username, password: `password-of-${username}` };
   const { user, token } = await post<SignedIn>(cluster.nodes[0]!.url, "/auth/register", given);
   return { id: user.id, token };
+}
+
+/** Accounts without a password, since each of those costs 70 ms, and tokens for them. */
+async function enrol(count: number): Promise<Person[]> {
+  const store = openTestStore(cluster.databaseUrl);
+  const nowMs = () => Date.now();
+  const tokens = createTokens({ secret: SECRET, issuer: "hubbub", audience: "hubbub", nowMs });
+  const people = await inParallel(count, async () => {
+    const id = uuidv7() as UserId;
+    const username = `p_${randomBytes(5).toString("hex")}`;
+    await store.accounts.create({ id, username, displayName: username, passwordHash: "none" });
+    return { id, token: tokens.issueToken(id).token };
+  });
+  await store.close();
+  return people;
 }
 
 /** One more device of a person, on the n-th node; resolves when it is ready. */
@@ -93,5 +115,61 @@ describe("people on two nodes", () => {
       await expect
         .poll(() => heard.filter(({ event }) => event === "unread").at(-1)?.payload)
         .toEqual({ channelId, unread: 0, mentions: 0, lastReadSeq: seq });
+  });
+});
+
+describe("a large channel on two nodes", () => {
+  it("row P4: lists who is there on either, without who is invisible or out of the space; a small one lists all", async () => {
+    const { url } = cluster.nodes[0]!;
+    const members = await enrol(251);
+    const [owner, ada, bob, eve, zoe] = members as [Person, Person, Person, Person, Person];
+    const { space } = await post<{ space: { id: ChannelId } }>(
+      url,
+      "/spaces",
+      { name: "Large" },
+      owner.token,
+    );
+    const wanted = { kind: "topic", name: "Large", spaceId: space.id };
+    const made = await post<{ channel: { id: ChannelId } }>(url, "/channels", wanted, owner.token);
+    const channelId = made.channel.id;
+    await inParallel(250, async (i) => {
+      await post(url, `/spaces/${space.id}/join`, {}, members[1 + i]!.token);
+      await post(url, `/channels/${channelId}/join`, {}, members[1 + i]!.token);
+    });
+    const devices = [
+      await connect(ada, 0),
+      await connect(bob, 1),
+      await connect(eve, 1),
+      await connect(zoe, 1),
+    ];
+    await ask(devices[1]!, "presence:update", { status: "dnd", text: "in a talk" });
+    await ask(devices[2]!, "presence:update", { status: "invisible" });
+    const present = (query = "") =>
+      get<PresentPage>(cluster.nodes[0]!, `/channels/${channelId}/present${query}`, owner);
+    const looks = async () => (await present()).members!.map(({ presence }) => presence);
+    const inOrder = (...seen: Presence[]) => seen.sort((a, b) => (a.userId < b.userId ? -1 : 1));
+    const [adaSeen, bobSeen, zoeSeen] = [
+      { userId: ada.id, status: "online" } as const,
+      { userId: bob.id, status: "dnd", text: "in a talk" } as const,
+      { userId: zoe.id, status: "online" } as const,
+    ];
+    await expect.poll(looks, { timeout: 5_000 }).toEqual(inOrder(adaSeen, bobSeen, zoeSeen));
+    await expect.poll(async () => (await present()).partial).toBeUndefined();
+
+    await post(url, `/spaces/${space.id}/leave`, {}, zoe.token);
+    expect(await looks()).not.toContainEqual(zoeSeen);
+    await expect.poll(looks).toEqual(inOrder(adaSeen, bobSeen));
+
+    await post(url, `/channels/${channelId}/leave`, {}, members.at(-1)!.token);
+    const found: Presence[] = [];
+    for (let next: string | undefined = ""; next !== undefined; ) {
+      const page: PresentPage = await present(`?limit=100${next && `&after=${next}`}`);
+      expect(page.memberCount).toBe(250);
+      found.push(...page.members!.map(({ presence }) => presence));
+      next = page.next;
+    }
+    expect(found).toHaveLength(249);
+    expect(found.filter(({ status }) => status !== "offline")).toEqual(inOrder(adaSeen, bobSeen));
+    for (const { socket } of devices) socket.disconnect();
   });
 });

@@ -12,6 +12,7 @@ const READING: Record<string, Deed> = {
       route("GET /channels/:id", inPath),
       route("GET /channels/:id/messages", inPath),
       route("GET /channels/:id/members", inPath),
+      route("GET /channels/:id/present", inPath),
       route("GET /channels/:id/pins", inPath),
       route("GET /channels/:id/receipts", (w) => ({
         id: w.channelId,
