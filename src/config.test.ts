@@ -117,6 +117,31 @@ describe("REDIS_URL", () => {
     ],
     ["redis://[::1]:7000", { kind: "standalone", url: "redis://[::1]:7000" }],
     ["redis://:pw@a:7000,b?cluster", { kind: "cluster", urls: ["redis://:pw@a:7000", "redis://:pw@b"] }],
+    [
+      "redis+sentinel://a:5000,b/mymaster",
+      {
+        kind: "sentinel",
+        sentinels: [
+          { host: "a", port: 5000 },
+          { host: "b", port: 26_379 },
+        ],
+        name: "mymaster",
+        login: {},
+        sentinelLogin: {},
+        isTls: false,
+      },
+    ],
+    [
+      "rediss+sentinel://me:p%40ss@[::1]/main.eu/2?sentinel_username=watch&sentinel_password=w%26",
+      {
+        kind: "sentinel",
+        sentinels: [{ host: "::1", port: 26_379 }],
+        name: "main.eu",
+        login: { username: "me", password: "p@ss", db: 2 },
+        sentinelLogin: { username: "watch", password: "w&" },
+        isTls: true,
+      },
+    ],
   ])("reads %s", (text, target) => {
     expect(parseRedisUrl(text)).toEqual(target);
   });
@@ -127,6 +152,12 @@ describe("REDIS_URL", () => {
     ["redis://a/1?cluster"],
     ["redis://a:99999"],
     ["redis://a,b?sentinel=m"],
+    ["redis+sentinel://a,b"],
+    ["redis+sentinel://a,b/"],
+    ["redis+sentinel://a,,b/mymaster"],
+    ["redis+sentinel://a/mymaster/x"],
+    ["redis+sentinel://a/mymaster?password=x"],
+    ["sentinel://a/mymaster"],
     ["redis://"],
     ["localhost:6379"],
   ])("refuses %s", (text) => {

@@ -1,10 +1,14 @@
 /** Connections to Redis for control, publishing and subscribing: apart, so that none waits behind another. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { assert } from "../lib/assert.ts";
-
-/** `standalone`: one server's URL. `cluster`: some of its nodes' URLs. */
-export type RedisAddress = { kind: "standalone"; url: string } | { kind: "cluster"; urls: readonly string[] };
+import {
+  clusterEntry,
+  endpointOf,
+  type RedisAddress,
+  sentinelOptions,
+  serverOptions,
+} from "../lib/redis-address.ts";
+import { leaveFormerMasters } from "./sentinel-watch.ts";
 
 export type RedisClient = Redis | Cluster;
 
@@ -41,9 +45,21 @@ export function openRedis(
     enableAutoPipelining: purpose === "publisher",
   };
   const pauseMs = (tries: number) => Math.min(20 * 2 ** Math.min(tries, 6), RECONNECT_MAX_MS);
-  if (address.kind === "standalone") return new Redis(address.url, { ...common, retryStrategy: pauseMs });
-  return new Cluster([...address.urls], {
-    redisOptions: { ...common, ...credentials(address.urls) },
+  if (address.kind === "standalone")
+    return new Redis({ ...common, ...serverOptions(address), retryStrategy: pauseMs });
+  if (address.kind === "sentinel") {
+    const client = new Redis({
+      ...common,
+      ...sentinelOptions(address),
+      retryStrategy: pauseMs,
+      sentinelRetryStrategy: () => RECONNECT_MAX_MS,
+      sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+    });
+    leaveFormerMasters(client, address);
+    return client;
+  }
+  return new Cluster(address.urls.map(endpointOf), {
+    redisOptions: { ...common, ...clusterEntry(address) },
     // Connections to the cluster's nodes are made on demand; without the queue all but their first command fail.
     enableOfflineQueue: true,
     shardedSubscribers: purpose === "subscriber",
@@ -52,17 +68,6 @@ export function openRedis(
     retryDelayOnFailover: 0, // else a publish whose connection closed is sent again (rule B1)
     slotsRefreshInterval: 5_000,
   });
-}
-
-/** What holds for every node of a Redis Cluster, also for those that are found later: ioredis takes them from no URL. */
-function credentials([first]: readonly string[]): RedisOptions {
-  assert(first !== undefined, "a Redis Cluster has an address");
-  const { username, password, protocol } = new URL(first);
-  return {
-    ...(username !== "" && { username: decodeURIComponent(username) }),
-    ...(password !== "" && { password: decodeURIComponent(password) }),
-    ...(protocol === "rediss:" && { tls: {} }),
-  };
 }
 
 /** Resolves when the client can take commands; waits for ever, since a node without Redis has nothing else to do. */

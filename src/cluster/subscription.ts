@@ -42,7 +42,9 @@ export class Subscription {
 
   /** Makes a new connection: for when nothing is heard although Redis answers. */
   repair(): void {
-    if (!this.#stopped) this.#options.subscriber.disconnect(true);
+    const { subscriber } = this.#options;
+    // One that is connecting needs no other; through Sentinels, ioredis would give it up.
+    if (!this.#stopped && subscriber.status === "ready") subscriber.disconnect(true);
   }
 
   /** What was published before is still heard; what is published after finds nobody, and its sender knows. */

@@ -1,5 +1,8 @@
 /** Forms of words and addresses: each answers undefined to what has another form. */
 
+import { readFileSync } from "node:fs";
+import { codeOf } from "../lib/trouble.ts";
+
 /** Also the shortest key that HS256 is safe with (RFC 7518, 3.2). */
 export const SECRET_LENGTH_MIN = 32;
 
@@ -27,4 +30,15 @@ export function originsOf(given: string): readonly string[] | undefined {
 /** A secret that nobody guesses. */
 export function longEnough(given: string): string | undefined {
   return given.length >= SECRET_LENGTH_MIN ? given : undefined;
+}
+
+/** What a file of certificates holds. */
+export function certificatesIn(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, "utf8");
+    return text.includes("-----BEGIN CERTIFICATE-----") ? text : undefined;
+  } catch (error) {
+    if (codeOf(error) !== undefined) return undefined; // missing, or not ours to read
+    throw error;
+  }
 }

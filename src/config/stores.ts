@@ -1,5 +1,6 @@
 /** Redis, Postgres, and the secrets that every node of a cluster shares. */
-import { longEnough, matching, SECRET_LENGTH_MIN, urlOf } from "./forms.ts";
+import { DATABASE_URL_FORM, databaseUrls } from "../lib/database-urls.ts";
+import { certificatesIn, longEnough, matching, SECRET_LENGTH_MIN } from "./forms.ts";
 import { parseRedisUrl, REDIS_URL_FORM } from "./redis-target.ts";
 import { optional, required, text, whole } from "./setting.ts";
 
@@ -19,14 +20,24 @@ export const STORE_SETTINGS = {
       source: "design 30",
     }),
   ),
+  redisCa: optional(
+    text({
+      env: "REDIS_CA_FILE",
+      unit: "file",
+      bound: "a file of certificates, PEM",
+      read: certificatesIn,
+      reason: "Signs the certificates of Redis and its Sentinels, where rediss: is used; empty: the system's",
+      source: "design 05, A5",
+    }),
+  ),
   databaseUrl: required(
     text({
       env: "DATABASE_URL",
       unit: "URL",
-      bound: "postgres://user:password@host:port/database",
+      bound: DATABASE_URL_FORM,
       secret: true,
-      read: urlOf("postgres:", "postgresql:"),
-      reason: "Postgres 15 or newer, the primary",
+      read: (given) => (databaseUrls(given) ? given : undefined),
+      reason: "Postgres 15 or newer, the primary; of several servers, the one that is no standby",
       source: "design 30",
     }),
   ),
@@ -34,10 +45,11 @@ export const STORE_SETTINGS = {
     text({
       env: "DATABASE_READ_URL",
       unit: "URL",
-      bound: "postgres://user:password@host:port/database",
+      bound:
+        "postgres://user:password@host[:port]/database, or several hosts with commas: the first that answers",
       secret: true,
-      read: urlOf("postgres:", "postgresql:"),
-      reason: "A replica for history; empty: the primary",
+      read: (given) => (databaseUrls(given) ? given : undefined),
+      reason: "A replica for history and search; empty: the primary",
       source: "design 30",
     }),
   ),

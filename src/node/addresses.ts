@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { LogServers } from "../cluster/log/redis-log.ts";
 import { openRedis } from "../cluster/redis.ts";
 import type { Config } from "../config.ts";
+import { clusterEntry, endpointOf, type RedisAddress, serverOptions } from "../lib/redis-address.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 /** What others reach this node by. A port of 0 is known only once it listens. */
@@ -33,7 +34,8 @@ function urlAt(host: string, port: number): string {
 }
 
 /** The gateway's connections: scripts and rates, publishing, subscribing: apart, so that none waits behind another. */
-export function openGatewayRedis({ redis }: Config, logger: Logger) {
+export function openGatewayRedis(config: Config, logger: Logger) {
+  const redis = redisAddress(config);
   const clients = {
     commands: openRedis(redis, "commands"),
     publisher: openRedis(redis, "publisher"),
@@ -48,21 +50,15 @@ export function openGatewayRedis({ redis }: Config, logger: Logger) {
 }
 
 /** The logs' own form of `REDIS_URL`: they open one connection per server themselves. */
-export function logServers({ redis }: Config): LogServers {
-  if (redis.kind === "standalone") return { kind: "single", redis: redisOptions(redis.url) };
-  const nodes = redis.urls.map(redisOptions);
-  const { host: _host, port: _port, ...login } = nodes[0]!;
-  return { kind: "cluster", nodes, redis: login };
+export function logServers(config: Config): LogServers {
+  const address = redisAddress(config);
+  if (address.kind === "standalone") return { kind: "single", redis: serverOptions(address) };
+  if (address.kind === "cluster")
+    return { kind: "cluster", nodes: address.urls.map(endpointOf), redis: clusterEntry(address) };
+  return { kind: "sentinel", address };
 }
 
-function redisOptions(url: string) {
-  const { hostname, port, username, password, protocol, pathname } = new URL(url);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port || 6379),
-    ...(username && { username: decodeURIComponent(username) }),
-    ...(password && { password: decodeURIComponent(password) }),
-    ...(protocol === "rediss:" && { tls: {} }),
-    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
-  };
+/** `REDIS_URL`, with what signs the servers' certificates. */
+export function redisAddress({ redis, redisCa }: Config): RedisAddress {
+  return { ...redis, ...(redisCa !== undefined && { ca: redisCa }) };
 }

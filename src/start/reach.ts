@@ -1,28 +1,21 @@
 /** Can a store be used from here, and if not, why? */
 import { Cluster, Redis } from "ioredis";
 import pg from "pg";
-import type { RedisTarget } from "../config/redis-target.ts";
+import { DATABASE_URL_FORM, databaseUrls } from "../lib/database-urls.ts";
+import {
+  clusterEntry,
+  endpointOf,
+  type RedisAddress,
+  sentinelOptions,
+  serverOptions,
+} from "../lib/redis-address.ts";
 import { codeOf } from "../lib/trouble.ts";
 
 const CONNECT_WITHIN_MS = 3_000;
 
 /** Why Redis does not answer `PING`; undefined when it does. */
-export async function whyNoRedis(target: RedisTarget): Promise<string | undefined> {
-  const options = {
-    lazyConnect: true,
-    connectTimeout: CONNECT_WITHIN_MS,
-    commandTimeout: CONNECT_WITHIN_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  };
-  const client =
-    target.kind === "standalone"
-      ? new Redis(target.url, options)
-      : new Cluster([...target.urls], {
-          lazyConnect: true,
-          redisOptions: options,
-          clusterRetryStrategy: () => null,
-        });
+export async function whyNoRedis(address: RedisAddress): Promise<string | undefined> {
+  const client = clientOf(address);
   let last: unknown;
   client.on("error", (error) => {
     last = error; // says more than the rejection: "Connection is closed."
@@ -38,8 +31,45 @@ export async function whyNoRedis(target: RedisTarget): Promise<string | undefine
   }
 }
 
-/** Why Postgres does not answer a query; undefined when it does. */
-export async function whyNoPostgres(url: string): Promise<string | undefined> {
+/** Tries once. */
+function clientOf(address: RedisAddress): Redis | Cluster {
+  const options = {
+    lazyConnect: true,
+    connectTimeout: CONNECT_WITHIN_MS,
+    commandTimeout: CONNECT_WITHIN_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+  };
+  if (address.kind === "standalone") return new Redis({ ...serverOptions(address), ...options });
+  if (address.kind === "sentinel") return new Redis({ ...sentinelOptions(address), ...options });
+  return new Cluster(address.urls.map(endpointOf), {
+    lazyConnect: true,
+    redisOptions: { ...clusterEntry(address), ...options },
+    clusterRetryStrategy: () => null,
+  });
+}
+
+/** Why no server of a `DATABASE_URL` can be used; undefined when one can. */
+export async function whyNoPostgres(databaseUrl: string): Promise<string | undefined> {
+  const found = await primaryOf(databaseUrl);
+  return "why" in found ? found.why : undefined;
+}
+
+/** The URL of the server that is used: of one alone, itself; of several, the first that is no standby. */
+export async function primaryOf(databaseUrl: string): Promise<{ url: string } | { why: string }> {
+  const urls = databaseUrls(databaseUrl);
+  if (urls === undefined) return { why: `expected ${DATABASE_URL_FORM}` };
+  const reasons: string[] = [];
+  for (const url of urls) {
+    const why = await whyNotThisPostgres(url, urls.length > 1);
+    if (why === undefined) return { url };
+    reasons.push(why);
+  }
+  return { why: reasons.join(", ") };
+}
+
+async function whyNotThisPostgres(url: string, mustLead: boolean): Promise<string | undefined> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
@@ -48,8 +78,8 @@ export async function whyNoPostgres(url: string): Promise<string | undefined> {
   client.on("error", () => {}); // the calls below reject as well
   try {
     await client.connect();
-    await client.query("select 1");
-    return undefined;
+    const { rows } = await client.query("select pg_is_in_recovery() as follows");
+    return mustLead && rows[0].follows ? "a standby" : undefined;
   } catch (error) {
     return reason(error);
   } finally {

@@ -3,6 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { describeRedis, parseRedisUrl, REDIS_URL_FORM } from "../config/redis-target.ts";
+import { readSetting } from "../config.ts";
+import { databaseUrls } from "../lib/database-urls.ts";
 import { Trouble } from "../lib/trouble.ts";
 import { FILES, readJson, writePrivate } from "./data-folder.ts";
 import {
@@ -40,7 +42,8 @@ export async function givenRedis(url: string, say: Say): Promise<Store> {
   const target = parseRedisUrl(url);
   if (target === undefined)
     throw new Trouble(`REDIS_URL cannot be as it is set: expected ${REDIS_URL_FORM}.`);
-  const why = await whyNoRedis(target);
+  const ca = readSetting("redisCa");
+  const why = await whyNoRedis({ ...target, ...(ca !== undefined && { ca }) });
   if (why !== undefined)
     throw new Trouble(
       `Redis at ${describeRedis(target)} cannot be used (${why}): start it, or correct REDIS_URL.`,
@@ -52,7 +55,10 @@ export async function givenRedis(url: string, say: Say): Promise<Store> {
 /** The Postgres of `DATABASE_URL`. Throws `Trouble` when it does not answer. */
 export async function givenPostgres(url: string, say: Say): Promise<Store> {
   const why = await whyNoPostgres(url);
-  const place = URL.canParse(url) ? new URL(url).host : "its address";
+  const place =
+    databaseUrls(url)
+      ?.map((each) => new URL(each).host)
+      .join(",") ?? "its address";
   if (why !== undefined)
     throw new Trouble(`Postgres at ${place} cannot be used (${why}): start it, or correct DATABASE_URL.`);
   say(`Postgres at ${place}`);

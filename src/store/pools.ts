@@ -3,6 +3,7 @@ import type { CompiledQuery } from "kysely";
 import pg from "pg";
 import type { Logger } from "pino";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { Servers } from "./servers.ts";
 import { sqlState, translated } from "./trouble.ts";
 
 /** Milliseconds to get a connection, waiting for a free one included: a caller's deadline is 4 s (rule B1). Chosen. */
@@ -36,7 +37,8 @@ const types = {
 export type PoolOptions = {
   /** Label of its metrics: `write`, `read`, `replica`. */
   name: string;
-  databaseUrl: string;
+  /** Pools that must use the same one of several servers share a `Servers`. */
+  databaseUrl: string | Servers;
   /** Connections at most. */
   sizeMax: number;
   /** How long a statement may take: `read` short, `write` as long as a large batch on a busy server. */
@@ -70,15 +72,20 @@ export function openPool(options: PoolOptions): Pool {
 
 class PgPool implements Pool {
   private readonly pool: pg.Pool;
+  private readonly servers: Servers;
+  private readonly log: Logger;
+  private saidUrl: string | undefined;
   private readonly counted: { inc(): void };
 
   constructor(options: PoolOptions) {
-    const { name, metrics, log } = options;
-    this.pool = new pg.Pool(driverOptions(options));
+    const { name, databaseUrl, metrics, log } = options;
+    this.servers = typeof databaseUrl === "string" ? new Servers(databaseUrl) : databaseUrl;
+    this.log = log.child({ pool: name });
+    this.pool = new pg.Pool(driverOptions(options, this.servers));
     this.counted = metrics.sqlStatements.labels(name);
     // The pool drops a connection that fails while idle; without a listener the process would end.
     this.pool.on("error", (error) =>
-      log.debug({ pool: name, sqlState: sqlState(error) }, "idle connection to Postgres lost"),
+      this.log.debug({ sqlState: sqlState(error) }, "idle connection to Postgres lost"),
     );
     observe(this.pool, metrics);
   }
@@ -115,7 +122,7 @@ class PgPool implements Pool {
     let client: pg.PoolClient | undefined;
     let broken = false;
     try {
-      client = await this.pool.connect();
+      client = await this.take();
       // While checked out, a lost connection speaks through the pending statement; the event itself needs a listener.
       client.on("error", ignore);
       return await work(this.sessionOn(client));
@@ -128,6 +135,32 @@ class PgPool implements Pool {
       client?.off("error", ignore);
       client?.release(broken);
     }
+  }
+
+  /** A connection to the server in use; each server is tried once before the trouble is the caller's. */
+  private async take(): Promise<pg.PoolClient> {
+    for (let tries = 1; ; ) {
+      const { url, count } = this.servers;
+      try {
+        const client = await this.pool.connect();
+        if (serverOf(client) === this.servers.url) return this.told(client);
+        client.release(true); // of a server that was left meanwhile
+      } catch (error) {
+        if (count === 1 || POOL_IS_BUSY.test((error as Error).message)) throw error;
+        this.servers.pass(url);
+        if (tries++ >= count) throw error;
+        this.log.debug({ reason: (error as Error).message }, "Postgres: trying the next server");
+      }
+    }
+  }
+
+  /** Says once which of several servers is used from now on. */
+  private told(client: pg.PoolClient): pg.PoolClient {
+    const url = serverOf(client);
+    if (this.servers.count > 1 && url !== this.saidUrl)
+      this.log.info({ server: new URL(url).host }, "Postgres: this server is used");
+    this.saidUrl = url;
+    return client;
   }
 
   private sessionOn(client: pg.PoolClient): Session {
@@ -147,10 +180,31 @@ const ROLLBACK: Statement = { name: "rollback", text: "rollback" };
 
 function ignore(): void {}
 
-function driverOptions({ name, databaseUrl, sizeMax, kind }: PoolOptions): pg.PoolConfig {
+/** All connections are taken: says nothing about the server. */
+const POOL_IS_BUSY = /^timeout exceeded when trying to connect/;
+
+/** A connection to whichever server is in use when it is made. */
+function clientOf(servers: Servers) {
+  return class ServerClient extends pg.Client {
+    readonly serverUrl: string;
+
+    constructor(config?: pg.ClientConfig) {
+      const { url } = servers;
+      super({ ...config, connectionString: url });
+      this.serverUrl = url;
+    }
+  };
+}
+
+function serverOf(client: pg.PoolClient): string {
+  return (client as unknown as { serverUrl: string }).serverUrl;
+}
+
+function driverOptions({ name, sizeMax, kind }: PoolOptions, servers: Servers): pg.PoolConfig {
   const timeoutMs = kind === "read" ? READ_STATEMENT_TIMEOUT_MS : WRITE_STATEMENT_TIMEOUT_MS;
   return {
-    connectionString: databaseUrl,
+    Client: clientOf(servers),
+    onConnect: (client) => servers.check(client),
     application_name: `hubbub ${name}`,
     max: sizeMax,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

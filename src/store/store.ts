@@ -15,6 +15,7 @@ import { openPool, type Statement } from "./pools.ts";
 import { createProjector, type StoppableProjector } from "./projector/projector.ts";
 import { createReigns } from "./reigns.ts";
 import { createSearch, type StoreSearch } from "./search.ts";
+import { Servers } from "./servers.ts";
 import { isAway } from "./trouble.ts";
 import { createUserFacts } from "./user-facts.ts";
 
@@ -23,7 +24,7 @@ const WRITE_CONNECTIONS_MAX = 5;
 const READ_CONNECTIONS_MAX = 8;
 
 export type StoreOptions = {
-  /** The primary. */
+  /** The primary; of several servers, the one that is it. */
   databaseUrl: string;
   /** Serves pages of history up to the position that it has reached; absent: the primary does. */
   replicaUrl?: string;
@@ -63,12 +64,15 @@ const PING: Statement = {
 /** Connects when it is first asked; Postgres may be away then, and come back. */
 export function openStore(options: StoreOptions): Store {
   const { databaseUrl, replicaUrl, metrics, log, nowMs = Date.now } = options;
-  const open = (name: string, kind: "read" | "write", url: string, sizeMax: number) =>
-    openPool({ name, kind, databaseUrl: url, sizeMax, metrics, log });
-  const write = open("write", "write", databaseUrl, WRITE_CONNECTIONS_MAX);
-  const read = open("read", "read", databaseUrl, READ_CONNECTIONS_MAX);
+  const open = (name: string, kind: "read" | "write", servers: Servers, sizeMax: number) =>
+    openPool({ name, kind, databaseUrl: servers, sizeMax, metrics, log });
+  const primary = new Servers(databaseUrl);
+  const write = open("write", "write", primary, WRITE_CONNECTIONS_MAX);
+  const read = open("read", "read", primary, READ_CONNECTIONS_MAX);
   const replica =
-    replicaUrl === undefined ? undefined : open("replica", "read", replicaUrl, READ_CONNECTIONS_MAX);
+    replicaUrl === undefined
+      ? undefined
+      : open("replica", "read", new Servers(replicaUrl, "any"), READ_CONNECTIONS_MAX);
   const projector = createProjector({ pool: write, metrics, log, nowMs });
   return {
     facts: createFacts(read),

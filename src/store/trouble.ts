@@ -1,6 +1,7 @@
 /** What a driver's error means to us: Postgres cannot be asked, it refuses this data, or our own code is wrong. */
 import pg from "pg";
 import { StoreAway } from "../../actors/ports.ts";
+import { Standby } from "./servers.ts";
 
 /**
  * SQLSTATE classes that time or an operator heals: connection (08), authorisation of the connection (28), unknown
@@ -27,7 +28,7 @@ export function sqlState(error: unknown): string | undefined {
 
 /** Can Postgres not be asked now? */
 export function isAway(error: unknown): boolean {
-  if (error instanceof StoreAway) return true;
+  if (error instanceof StoreAway || error instanceof Standby) return true;
   const state = sqlState(error);
   if (state === PROTOCOL_VIOLATION) return false;
   if (state !== undefined) return state === READ_ONLY || AWAY_CLASSES.has(state.slice(0, 2));
