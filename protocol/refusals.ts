@@ -73,6 +73,13 @@ export function refusal(code: RefusalCode, extras: RefusalExtras = {}): Refusal 
   return { code, message, retry, ...extras };
 }
 
+/** `details` of an `unavailable` that ends when every node runs the new version (rule E7). */
+export const UPGRADING = { upgrading: true };
+
+export function isUpgrading(answer: Answer): answer is Refused {
+  return !answer.ok && answer.error.details?.upgrading === true;
+}
+
 /** The answer to a request: what was asked for, or a refusal. The same shape on sockets and between nodes. */
 export type Answer<T extends object = object> = ({ ok: true } & T) | Refused;
 export type Refused = { ok: false; error: Refusal };

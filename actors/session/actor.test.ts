@@ -183,6 +183,19 @@ describe("row P3: presence", () => {
     expect(shard.world.people.lastSeen.size).toBe(0);
   });
 
+  it("rule E7: turns away 5 min after the person came, where a gateway of 0.1.0 does not say more", async () => {
+    const silent = connection("1", { activeAtMs: undefined as never });
+    const repeat = async () => {
+      await attach("a", silent);
+      await watch("b", bob);
+    };
+    await repeat();
+    await later(AWAY_AFTER_MS - LOOK_MS, repeat);
+    expect(told()).toEqual([]);
+    await later(2 * LOOK_MS, repeat);
+    expect(told()).toEqual([{ node: "b", to: [bob], status: "away" }]);
+  });
+
   it("turns away after 5 min without activity on any device, and back with it", async () => {
     const idle = connection("1");
     await attach("a", idle);

@@ -15,7 +15,9 @@ export function attach(
   if (connections.length === 0) gateways.delete(node);
   else gateways.set(node, { connections, heardAtMs: nowMs });
   if (wasKnown || connections.length > 0) state.connectedAtMs = nowMs;
-  state.activeAtMs = Math.max(state.activeAtMs, ...connections.map(({ activeAtMs }) => activeAtMs));
+  // A gateway of 0.1.0 does not say when they were active: since they came, as far as anyone knows.
+  const active = connections.map(({ sinceMs, activeAtMs = sinceMs }) => activeAtMs);
+  state.activeAtMs = Math.max(state.activeAtMs, ...active);
   return state.isSingle ? replaceOlder(state) : [];
 }
 

@@ -96,6 +96,20 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 return found`;
 
+/**
+ * KEYS cluster, placement. ARGV lowest level that is let in, level, channel. Neither is ever lowered. A new level is announced as
+ * no version: whoever hears it reads the table.
+ */
+const RAISE = `#!lua flags=allow-oom
+local function raise(key, field, to)
+  if tonumber(redis.call('HGET', key, field) or '0') >= tonumber(to) then return false end
+  redis.call('HSET', key, field, to)
+  return true
+end
+raise(KEYS[1], 'protocol', ARGV[1])
+if raise(KEYS[2], 'level', ARGV[2]) then redis.call('PUBLISH', ARGV[3], 'level') end
+return 1`;
+
 /** KEYS cluster. ARGV field, value, … Sets what is absent and answers the whole hash. */
 const AGREE = `#!lua flags=allow-oom
 for i = 1, #ARGV, 2 do redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -193,6 +207,12 @@ export class Control {
     return fieldsOf(
       (await this.#eval(AGREE, [this.#keys.cluster], Object.entries(record).flat())) as string[],
     );
+  }
+
+  /** Lets in who knows `protocol` at least, and tells everyone that the cluster is at `level` (rule E7). */
+  async raise(protocol: number, level: number): Promise<void> {
+    const { cluster, placement, announcements } = this.#keys;
+    await this.#eval(RAISE, [cluster, placement], [protocol, level, announcements]);
   }
 
   /** Redis's own time. */

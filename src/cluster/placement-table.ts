@@ -1,5 +1,6 @@
 /** A node's copy of the placement table: which node runs which shard. It never goes back to an older version. */
 import { assert } from "../lib/assert.ts";
+import { ClusterLevel } from "./level.ts";
 
 /** One shard's place. */
 export type Row = {
@@ -31,6 +32,8 @@ export function parseRow(text: string | undefined): Row {
 
 export class PlacementTable {
   readonly shards: number;
+  /** Stands in Redis beside the rows, and has no part in their version. */
+  readonly level = new ClusterLevel();
   #version = 0;
   #leaderEpoch = 0;
   #rows: readonly Row[];
@@ -74,6 +77,7 @@ export class PlacementTable {
   /** Takes what was read from Redis. Answers the version read: an older one than ours means that Redis has forgotten. */
   take(hash: Record<string, string>): number {
     const version = Number(hash.version ?? 0);
+    this.level.read(hash.level);
     this.#leaderEpoch = Math.max(this.#leaderEpoch, Number(hash.leaderEpoch ?? 0));
     if (version <= this.#version) return version;
     const before = this.#rows;

@@ -15,6 +15,7 @@ import type { Ask, BusMessage } from "./bus.ts";
 import type { HeadsDesk } from "./heads-desk.ts";
 import { DEADLINE_MS, type Intake } from "./intake.ts";
 import { type Asked, Lane, type Request } from "./lanes.ts";
+import { levelOf, notYet } from "./level.ts";
 import type { PlacementTable } from "./placement-table.ts";
 import { shardOf } from "./shard-of.ts";
 
@@ -132,6 +133,8 @@ export class ClusterRouter implements Router {
 
   #ask(asked: Asked, trace: Trace | undefined): Promise<Answer> {
     if (this.#stopped) return Promise.resolve(refused("unavailable"));
+    // An owner that does not know a command would break on it.
+    if (levelOf(asked.command) > this.#options.table.level.current) return Promise.resolve(notYet());
     const shard = shardOf(asked.actor, this.#options.table.shards);
     const lane = this.#lanes[shard];
     assert(lane !== undefined, "every shard has a lane");

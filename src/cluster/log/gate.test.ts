@@ -5,7 +5,11 @@ import { Gate, WAITING_ANSWERS_MAX, WAITING_RECORDS_MAX } from "./gate.ts";
 import { ModelledTimers } from "./modelled-time.ts";
 
 const record = (seq: number, bytes = 0) =>
-  ({ channelId: "c", epoch: 3, event: { seq, text: "x".repeat(bytes) } }) as unknown as LogRecord;
+  ({
+    channelId: "c",
+    epoch: 3,
+    event: { type: "message:new", seq, text: "x".repeat(bytes) },
+  }) as unknown as LogRecord;
 
 /** A gate whose lease and confirmations are in the test's hand. */
 function openGate() {

@@ -6,7 +6,8 @@ import { History, toUnflushed } from "./history.ts";
 import { Retention } from "./retention.ts";
 
 const entry = (id: LogId, token: string): LogEntry => ({ id, token, prev: [0, 0], records: "[]" });
-const event = (seq: number) => ({ channelId: "c", epoch: 1, event: { seq } }) as unknown as LogRecord;
+const event = (seq: number) =>
+  ({ channelId: "c", epoch: 1, event: { type: "message:new", seq } }) as unknown as LogRecord;
 
 /** Reign 3 up to 3-4 by `old`, then reign 5 by `mine` up to 5-2; unflushed since 3-4. */
 function knows(): History {

@@ -1,7 +1,7 @@
 /** One connection to one Redis as a `LogLink`: streams, one pipeline per event-loop turn, and what each answer means. */
 import { Redis, type RedisOptions } from "ioredis";
 import type { LogId } from "../../ports.ts";
-import { entryFields, formatId, isBarrier, type LogEntry, readEntry } from "./entry.ts";
+import { entryFields, formatId, isBarrier, type LogEntry, readEntry, UnreadableEntry } from "./entry.ts";
 import { type AppendOutcome, LogAway, type LogLink, type ServerIdentity, sameServer } from "./log-store.ts";
 
 /** Longest wait for an answer, milliseconds; an append may be applied later all the same (rule L4). Chosen: half a client's patience. */
@@ -38,10 +38,12 @@ export type RedisLinkOptions = {
   prefix: string;
   /** Part of the server's `maxmemory`, 0 to 1, above which the link is pressed. A server without one never is. */
   memoryShare: number;
+  /** What entries may hold now (rule E7): see `entryFields`. */
+  level: () => number;
   onEnd: (link: RedisLink) => void;
   /** The cluster serves this slot elsewhere. */
   onMoved: () => void;
-  /** Of the connection; for the logs. */
+  /** Of the connection, or of a server without room (`OOM`, `MISCONF`); for the logs. */
   onError: (error: Error) => void;
 };
 
@@ -134,13 +136,19 @@ export class RedisLink implements LogLink {
         if (error) done(this.#outcomeOf(error));
         else done(id === null ? { kind: "missing" } : { kind: "done" });
       };
-      pipeline.xadd(this.#key(shard), "NOMKSTREAM", formatId(entry.id), ...entryFields(entry), settle);
+      pipeline.xadd(
+        this.#key(shard),
+        "NOMKSTREAM",
+        formatId(entry.id),
+        ...entryFields(entry, this.#options.level()),
+        settle,
+      );
     }
     if (pipeline.length > 0) void pipeline.exec();
   }
 
   async put(shard: number, entry: LogEntry): Promise<AppendOutcome> {
-    const args = [formatId(entry.id), ...entryFields(entry)] as const;
+    const args = [formatId(entry.id), ...entryFields(entry, this.#options.level())] as const;
     try {
       if (isBarrier(entry)) await this.#redis.eval(PUT_BARRIER, 1, this.#key(shard), ...args);
       else await this.#redis.xadd(this.#key(shard), ...args);
@@ -157,6 +165,7 @@ export class RedisLink implements LogLink {
     if (error.name !== "ReplyError") return { kind: isUnsent(error) ? "failed" : "unknown", reason };
     if (reason.includes("equal or smaller")) return { kind: "refused", reason };
     this.#follow(reason);
+    if (isWithoutRoom(error)) this.#options.onError(error);
     return { kind: "failed", reason };
   }
 
@@ -181,17 +190,17 @@ export class RedisLink implements LogLink {
   }
 
   async last(shard: number): Promise<LogEntry | undefined> {
-    const found = await this.#read(() => this.#redis.xrevrange(this.#key(shard), "+", "-", "COUNT", 1));
+    const found = await this.#readLog(() => this.#redis.xrevrange(this.#key(shard), "+", "-", "COUNT", 1));
     return found.map(([id, fields]) => readEntry(id, fields))[0];
   }
 
   async at(shard: number, id: LogId): Promise<LogEntry | undefined> {
-    const found = await this.#read(() => this.#redis.xrange(this.#key(shard), formatId(id), formatId(id)));
+    const found = await this.#readLog(() => this.#redis.xrange(this.#key(shard), formatId(id), formatId(id)));
     return found.map(([at, fields]) => readEntry(at, fields))[0];
   }
 
   async page(shard: number, after: LogId, limit: number): Promise<LogEntry[]> {
-    const found = await this.#read(() =>
+    const found = await this.#readLog(() =>
       this.#redis.xrange(this.#key(shard), `(${formatId(after)}`, "+", "COUNT", limit),
     );
     return found.map(([id, fields]) => readEntry(id, fields));
@@ -212,6 +221,16 @@ export class RedisLink implements LogLink {
     }
   }
 
+  /** The same, where the answer is made of entries: a key of another kind has none, and no retry will find any. */
+  async #readLog<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#read(command);
+    } catch (error) {
+      if (!(error instanceof LogAway && error.message.startsWith("WRONGTYPE "))) throw error;
+      throw new UnreadableEntry("the key of the log holds something that is no stream", { cause: error });
+    }
+  }
+
   #key(shard: number): string {
     return logKey(this.#options.prefix, shard);
   }
@@ -220,6 +239,11 @@ export class RedisLink implements LogLink {
 /** The shard's stream; keys of one shard share a slot. */
 export function logKey(prefix: string, shard: number): string {
   return `${prefix}:{s${shard}}:log`;
+}
+
+/** Does the server refuse what makes it larger, in memory or on disk? */
+export function isWithoutRoom({ message }: Error): boolean {
+  return /^(OOM|MISCONF) /.test(message);
 }
 
 /** ioredis says so before it writes. */

@@ -1,7 +1,6 @@
 /** The log's adapter: what each answer of a real Redis means, and which connection it came over; standalone and Cluster. */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import keySlot from "cluster-key-slot";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
@@ -218,7 +217,8 @@ describe("the log over a Redis Cluster of three masters", () => {
     const feed = setInterval(() => trial.reign!.hasRoom() && trial.decide(2), 2);
     closing.push(() => clearInterval(feed));
     await vi.waitFor(() => expect(trial.released.length).toBeGreaterThan(50), WITHIN);
-    const target = await moveSlot(cluster, logKey(prefix, SHARD));
+    const target = new Redis(await cluster.moveSlot(logKey(prefix, SHARD)));
+    closing.push(() => target.disconnect());
     const soFar = trial.released.length;
     await vi.waitFor(() => expect(trial.released.length).toBeGreaterThan(soFar + 50), WITHIN);
     clearInterval(feed);
@@ -246,23 +246,3 @@ describe("the log over a Redis Cluster of three masters", () => {
     expect(trial.ended).toBeUndefined();
   });
 });
-
-/** Moves the key's slot to the next master, as an operator's resharding does. Answers a client of that master. */
-async function moveSlot({ nodes }: TestRedisCluster, key: string): Promise<Redis> {
-  const clients = nodes.map((url) => new Redis(url));
-  closing.push(() => {
-    for (const client of clients) client.disconnect();
-  });
-  const slot = keySlot(key);
-  const counts = await Promise.all(clients.map((client) => client.xlen(key).catch(() => 0)));
-  const from = counts.findIndex((count) => count > 0);
-  const to = (from + 1) % clients.length;
-  const ids = await Promise.all(clients.map((client) => client.call("CLUSTER", "MYID") as Promise<string>));
-  await clients[to]!.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from]!);
-  await clients[from]!.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to]!);
-  const { host, port } = endpoint(nodes[to]!);
-  await clients[from]!.call("MIGRATE", host, port, key, 0, 5_000);
-  for (const client of [clients[to]!, ...clients])
-    await client.call("CLUSTER", "SETSLOT", slot, "NODE", ids[to]!);
-  return clients[to]!;
-}

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { freshPrefix, sharedRedisUrl } from "../../../test/support/servers.ts";
+import { LEVEL } from "../../lib/level.ts";
 import { parseId, parseRecords, readEntry } from "./entry.ts";
 import { logKey } from "./redis-link.ts";
 import { RedisLog } from "./redis-log.ts";
@@ -216,14 +217,24 @@ describe("an owner over a real Redis", () => {
     expect(trial.reign!.hasRoom()).toBe(true);
   });
 
-  it("stops before harm at an entry of a version that it does not know", async () => {
+  it.each([
+    ["an entry of a level that it does not know", String(LEVEL + 1), "[]"],
+    ["a record of a kind that it does not know", String(LEVEL), '[{"channelId":"c","poll":{"seq":1}}]'],
+    [
+      "an event that it does not know",
+      String(LEVEL),
+      '[{"channelId":"c","epoch":1,"event":{"type":"poll:ended"}}]',
+    ],
+  ])("rule E7: stops before harm at %s, says so and counts it", async (_what, level, records) => {
     const prefix = freshPrefix();
     const redis = client(sharedRedisUrl());
-    await redis.xadd(logKey(prefix, SHARD), "9-0", "v", "2", "token", "t", "prev", "0-0", "records", "[]");
+    const entry = ["v", level, "token", "t", "prev", "0-0", "records", records];
+    await redis.xadd(logKey(prefix, SHARD), "9-1", ...entry);
     const trial = new TrialOwner({ store: openLog(sharedRedisUrl(), prefix) });
     closing.push(() => trial.owner.release({ withinMs: 0, flush: false }));
     await vi.waitFor(() => expect(trial.lines.join()).toContain("this version cannot read"), WITHIN);
     expect(trial.owner.state).toBe("claiming");
-    expect(trial.reigns.epoch).toBe(0);
+    expect(trial.owner.actors).toBeUndefined();
+    expect((await trial.metrics.logUnreadable.get()).values[0]!.value).toBeGreaterThan(0);
   });
 });

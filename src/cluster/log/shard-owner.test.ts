@@ -179,7 +179,7 @@ class Node {
     const record = {
       channelId: "c",
       epoch: reign.epoch,
-      event: { seq: ++this.#seq },
+      event: { type: "message:new", seq: ++this.#seq },
     } as unknown as EventRecord;
     reign.enter([record], () => this.#world.released(this, record));
   }

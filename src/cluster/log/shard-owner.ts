@@ -30,7 +30,10 @@ export type ShardLogOptions = {
   unflushed: UnflushedBudget;
   /** One per node. */
   replays: Turnstile;
-  metrics: Pick<Metrics, "logFenced" | "logLost" | "logReappended" | "logAppends" | "stageDuration">;
+  metrics: Pick<
+    Metrics,
+    "logFenced" | "logLost" | "logReappended" | "logAppends" | "logUnreadable" | "stageDuration"
+  >;
   logger: Logger;
   /** Default: the system's. */
   timers?: Timers;
@@ -97,13 +100,14 @@ export class ShardOwner implements ShardHost {
   }
 
   async #claim(): Promise<void> {
-    const { store, reigns, replays } = this.#options;
+    const { store, reigns, replays, metrics } = this.#options;
     const begun = await takeOver({
       shard: this.shard,
       store,
       reigns,
       replays,
       patience: this.#patience,
+      metrics,
       logger: this.#logger,
       ended: () => this.#state === "ended",
       begin: (taken) => this.#begin(taken),

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { type LogRecord, StoreAway } from "../../../actors/ports.ts";
 import type { LogId, Reigns } from "../../ports.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
 import type { Turnstile } from "./budget.ts";
 import {
   BEFORE_ALL,
@@ -43,6 +44,7 @@ export type TakeOverOptions<T> = {
   reigns: Reigns;
   replays: Turnstile;
   patience: Patience;
+  metrics: Pick<Metrics, "logUnreadable">;
   logger: Logger;
   ended: () => boolean;
   /** Begins the reign. Where it rejects, all is tried again under a new epoch: what was read is not kept over a long wait. */
@@ -57,12 +59,13 @@ const UNREADABLE_WAIT_MS = 10_000;
  * behind ours; `ended`: nobody wants it any more.
  */
 export async function takeOver<T>(options: TakeOverOptions<T>): Promise<T | "fenced" | "ended"> {
-  const { shard, store, patience, replays, logger, ended, begin } = options;
+  const { shard, store, patience, replays, metrics, logger, ended, begin } = options;
   const tryAll = async (link: LogLink) => {
     if (ended()) return "ended";
     const taken = await tryOnce(options, link);
     return taken === "fenced" ? taken : begin(taken);
   };
+  let said: string | undefined;
   while (!ended()) {
     const link = store.link(shard);
     let waitMs = 0;
@@ -70,8 +73,13 @@ export async function takeOver<T>(options: TakeOverOptions<T>): Promise<T | "fen
       try {
         return await replays.pass(() => tryAll(link));
       } catch (error) {
-        if (error instanceof UnreadableEntry) waitMs = UNREADABLE_WAIT_MS;
-        report(error, shard, logger);
+        if (error instanceof UnreadableEntry) {
+          waitMs = UNREADABLE_WAIT_MS;
+          metrics.logUnreadable.inc();
+        }
+        // An entry that cannot be read is found at every try until somebody has mended it: said once.
+        if (!(error instanceof UnreadableEntry && error.message === said)) report(error, shard, logger);
+        said = error instanceof Error ? error.message : undefined;
       }
     }
     await patience.wait(waitMs);
