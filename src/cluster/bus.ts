@@ -2,10 +2,11 @@
 import type { Logger } from "pino";
 import type { ChannelCommand, SessionCommand } from "../../actors/commands.ts";
 import type { Trace } from "../../actors/ports.ts";
+import type { Connected } from "../../gateway/ports.ts";
 import type { ChannelId, ConnectionId, UserId } from "../../protocol/ids.ts";
 import type { Answer } from "../../protocol/refusals.ts";
 import type { Presence } from "../../protocol/signals.ts";
-import type { Hearing } from "../ports.ts";
+import type { Hearing, Placement, PlannedMove } from "../ports.ts";
 import type { ClusterKeys } from "./keys.ts";
 import { certainlyNotDone, type RedisClient } from "./redis.ts";
 import { Subscription } from "./subscription.ts";
@@ -17,6 +18,18 @@ export type Ask =
 
 /** What one node knows of a channel, for `hubbub channel`. `listeners`: on that node. */
 export type Found = { listeners: number; epoch?: number; seq?: number; mailbox?: number };
+
+/** What an operator wants of the leader; see `Placement`. */
+export type Wish = { to: "plan" } | { to: "rebalance" } | { to: "move"; shard: number; node: string };
+
+/** What became of it. `full`: as many shards as may be are on the move already; `failed`: Redis did not answer the leader. */
+export type Granted =
+  | { moves: PlannedMove[] }
+  | { moved: Awaited<ReturnType<Placement["move"]>> | "full" }
+  | { failed: string };
+
+/** A shard as the node that serves it knows it; see `ShardStatus`. */
+export type ShardHere = { shard: number; epoch: number; channels: number; load: number };
 
 /** From a session actor to the gateway of the receiving node; nobody answers, and nobody repeats it. */
 export type ToDevices =
@@ -35,6 +48,13 @@ export type BusMessage =
   | { type: "stands"; id: number; heads: [id: ChannelId, seq: number, epoch: number][] }
   /** The sender owns the shard no more (rule P3). `version`: of the row that says so. */
   | { type: "released"; shard: number; version: number }
+  /** The sender serves other shards than before, and its lease says so: the leader need not wait to look. */
+  | { type: "look" }
+  | { type: "wish"; id: number; wish: Wish }
+  /** `later`: the node that was asked does not lead. */
+  | { type: "granted"; id: number; granted: Granted | "later" }
+  | { type: "which_shards"; id: number }
+  | { type: "these_shards"; id: number; shards: ShardHere[] }
   | { type: "drain" }
   /** The person is out of the space: `confirmed` when that holds here (rule E1). */
   | { type: "out_of_space"; id: number; spaceId: ChannelId; userId: UserId }
@@ -43,6 +63,9 @@ export type BusMessage =
   | { type: "gone"; node: string }
   | { type: "where"; id: number; channelId: ChannelId }
   | { type: "found"; id: number; found: Found }
+  /** Who of a channel is connected to the receiver: `connected` says it (row P4). */
+  | { type: "who_is_connected"; id: number; channelId: ChannelId }
+  | { type: "connected"; id: number; connected: Connected }
   /** To oneself (rule P4). */
   | { type: "beat"; sentAtMs: number };
 

@@ -24,6 +24,8 @@ export class World {
   releaseMs = 1;
   /** Actors take this long to answer. */
   answerMs = 0;
+  /** What shards carry, messages × audience per second. */
+  readonly loads = new Map<number, number>();
 
   /** The barrier: fences whoever reigned. */
   claim(host: FakeHost): number {
@@ -50,6 +52,12 @@ export class World {
         if (this.facts.length === 0) this.facts.push(facts);
         return this.facts[0]!;
       },
+      raise: async ({ protocol, level }) => {
+        const [facts] = this.facts;
+        if (facts === undefined) return;
+        facts.protocol = Math.max(facts.protocol, protocol);
+        facts.level = Math.max(facts.level ?? 1, level);
+      },
     };
   }
 }
@@ -64,6 +72,7 @@ export class FakeHost implements ShardHost {
   readonly #world: World;
   readonly #events: ShardHostEvents;
   #released: (() => void) | undefined;
+  #loadTakenAtMs = performance.now();
 
   constructor(world: World, node: string, shard: number, events: ShardHostEvents) {
     this.#world = world;
@@ -136,7 +145,11 @@ export class FakeHost implements ShardHost {
       end: () => {},
       census: () => ({ channels: 0, sessions: 0, mailboxDepth: 0 }),
       channel: () => ({ seq: 7, mailbox: 1 }),
-      takeLoad: () => 0,
+      takeLoad: () => {
+        const seconds = (performance.now() - this.#loadTakenAtMs) / 1_000;
+        this.#loadTakenAtMs = performance.now();
+        return (this.#world.loads.get(this.shard) ?? 0) * seconds;
+      },
     };
   }
 }

@@ -1,56 +1,37 @@
 /** Leadership: every node tries for it, one has it, and only that one writes the table (rules P0, P2). */
-import type { Logger } from "pino";
-import type { Metrics } from "../telemetry/metrics.ts";
-import { assign, type Move } from "./assign.ts";
-import { BatchLine } from "./batch-line.ts";
-import type { Continuity } from "./continuity.ts";
-import { type Control, LEASE_TTL_MS } from "./control.ts";
-import type { NodeLease } from "./lease.ts";
+import type { Granted, Wish } from "./bus.ts";
+import { LEASE_TTL_MS } from "./control.ts";
+import { Leading, type LeadingOptions } from "./leading.ts";
 import { fromFields, type LiveNode } from "./nodes.ts";
-import { formatRow, type PlacementTable, type Row } from "./placement-table.ts";
-import { Surveyor } from "./survey.ts";
-import type { TableReader } from "./table-reader.ts";
 
 /** Candidates try, and the leader renews and looks, this often … */
 const TRY_EVERY_MS = 500;
-/** … and the leader looks this often while shards are on the move, so that one round follows the other. */
+/** … the leader looks this often while shards are on the move and nobody says that they are served … */
 const LOOK_EVERY_MS = 150;
-
-export type LeadershipOptions = {
-  control: Control;
-  incarnation: string;
-  lease: NodeLease;
-  continuity: Continuity;
-  table: PlacementTable;
-  reader: TableReader;
-  /** Tells these nodes that another has no lease any more (rule E4). */
-  tellGone: (gone: string, nodes: readonly string[]) => void;
-  metrics: Pick<Metrics, "leader" | "shardMoves">;
-  logger: Logger;
-};
+/** … and with so much of a pause where somebody did while it looked. */
+const AGAIN_MS = 20;
 
 export class Leadership {
-  readonly #options: LeadershipOptions;
-  readonly #line: BatchLine;
-  #surveyor = new Surveyor();
-  /** Of this node's reign as leader; 0: it does not lead. */
-  #epoch = 0;
-  #toldDead: readonly string[] = [];
+  readonly #options: LeadingOptions;
+  /** Undefined: it does not lead. */
+  #leading: Leading | undefined;
+  /** Tries and an operator's wishes, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> | undefined;
+  /** Something happened while it tried. */
+  #again = false;
   #renounced = false;
   #stopped = false;
 
-  constructor(options: LeadershipOptions) {
+  constructor(options: LeadingOptions) {
     this.#options = options;
     options.metrics.leader.set(0);
-    this.#line = new BatchLine(({ counts, ...batch }) =>
-      options.logger.info({ ...batch, version: options.table.version, ...counts }, "leader: shards assigned"),
-    );
+    options.metrics.nodesWanted.set(0);
   }
 
   get leads(): boolean {
-    return this.#epoch > 0;
+    return this.#leading !== undefined;
   }
 
   start(): void {
@@ -59,27 +40,55 @@ export class Leadership {
 
   /** The next try is due in so many milliseconds: at once when the lease is held now. */
   trySoon(inMs = 0): void {
-    if (this.#stopped || this.#trying !== undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#trying = this.#try().then((nextMs) => {
-        this.#trying = undefined;
-        this.trySoon(nextMs);
-      });
-    }, inMs);
+    if (this.#trying !== undefined) this.#again = true;
+    else this.#due(inMs);
+  }
+
+  /** A node says that it serves other shards than before: the next may move now. Nothing where this node does not lead. */
+  lookSoon(): void {
+    if (this.leads) this.trySoon(0);
+  }
+
+  /** What an operator asks of the leader. Undefined: this node does not lead. Rejects when Redis does not answer. */
+  async grant(wish: Wish): Promise<Granted | undefined> {
+    const granted = await this.#inTurn(async () => {
+      const { lease } = this.#options;
+      return this.#renounced || !lease.holds() ? undefined : this.#leading?.grant(wish);
+    });
+    this.lookSoon();
+    return granted;
   }
 
   /** Gives leadership up at once and tries no more: this node drains. */
   async renounce(): Promise<void> {
     this.#renounced = true;
-    await this.#trying;
-    if (this.#epoch > 0) await this.#resign();
+    await this.#inTurn(async () => {
+      if (this.leads) await this.#resign();
+    });
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.renounce();
+  }
+
+  #due(inMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#again = false;
+      this.#trying = this.#inTurn(() => this.#try()).then((nextMs) => {
+        this.#trying = undefined;
+        this.#due(this.#again ? Math.min(AGAIN_MS, nextMs) : nextMs);
+      });
+    }, inMs);
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(task);
+    this.#turn = done.catch(() => {}); // told to whoever asked
+    return done;
   }
 
   async #try(): Promise<number> {
@@ -94,8 +103,8 @@ export class Leadership {
       const { epoch, runId } = await control.elect(incarnation, table.leaderEpoch);
       continuity.answered(runId, sentAtMs, performance.now());
       this.#lead(epoch);
-      if (epoch === 0 || this.#renounced) return TRY_EVERY_MS;
-      return (await this.#round()) ? LOOK_EVERY_MS : TRY_EVERY_MS;
+      if (this.#leading === undefined || this.#renounced) return TRY_EVERY_MS;
+      return (await this.#leading.round()) ? LOOK_EVERY_MS : TRY_EVERY_MS;
     } catch (error) {
       continuity.broke();
       logger.debug({ err: error }, "leader: Redis did not answer");
@@ -117,12 +126,13 @@ export class Leadership {
     return live.some(isElder);
   }
 
+  /** Of this node's reign as leader; 0: it does not lead. */
   #lead(epoch: number): void {
-    if (epoch === this.#epoch) return;
-    this.#line.flush();
-    const { metrics, logger } = this.#options;
-    this.#epoch = epoch;
-    this.#surveyor = new Surveyor();
+    if (epoch === (this.#leading?.epoch ?? 0)) return;
+    const { metrics, levels, logger } = this.#options;
+    this.#leading?.end();
+    this.#leading = epoch > 0 ? new Leading(epoch, this.#options) : undefined;
+    levels.begin();
     metrics.leader.set(epoch > 0 ? 1 : 0);
     if (epoch > 0) logger.info({ leaderEpoch: epoch }, "leader: elected");
     else logger.info("leader: no longer this node");
@@ -134,84 +144,5 @@ export class Leadership {
     await control.resign(incarnation).catch((error: unknown) => {
       logger.debug({ err: error }, "leader: could not resign; the key runs out");
     });
-  }
-
-  /** Looks at all nodes and shards and moves what must move. True: shards are on the move. */
-  async #round(): Promise<boolean> {
-    const { control, incarnation, lease, continuity, table, reader } = this.#options;
-    const [fields, lapsed, stored] = await Promise.all([
-      control.readNodes(),
-      control.lapsed(),
-      reader.read(),
-    ]);
-    if (stored === undefined) throw new Error("the table could not be read");
-    const live = fields.map(fromFields);
-    if (!live.some((node) => node.id === incarnation)) {
-      // Redis answers but has lost our own lease, so nobody's absence means anything.
-      continuity.broke();
-      lease.renewSoon();
-      return true;
-    }
-    await this.#unlist(lapsed, live);
-    const gone = await this.#gone(live);
-    const { places, standings } = this.#surveyor.look(table, live, gone, performance.now());
-    const moves = assign(places, standings, (shard) => table.owner(shard) !== undefined);
-    const forgotten = stored < table.version;
-    const written = moves.length > 0 || forgotten ? await this.#write(moves, live, forgotten) : false;
-    const claiming = places.some(
-      ({ owner, settled }) => !settled && owner !== undefined && standings.get(owner) !== "unsure",
-    );
-    return written || claiming;
-  }
-
-  /** Who has lost its lease, by rule P0, is taken off the list, and everyone is told. */
-  async #unlist(lapsed: readonly string[], live: readonly LiveNode[]): Promise<void> {
-    const { control, continuity, tellGone } = this.#options;
-    if (continuity.unbrokenMs() < LEASE_TTL_MS) return;
-    const nodes = live.map(({ id }) => id);
-    for (const id of lapsed) if (await control.unlist(id)) tellGone(id, nodes);
-  }
-
-  /** Owners in the table that are gone: left on purpose, or without a lease while Redis answered for one lease time. */
-  async #gone(live: readonly LiveNode[]): Promise<Set<string>> {
-    const { control, continuity, table } = this.#options;
-    const alive = new Set(live.map((node) => node.id));
-    const missing = new Set([...table.owners()].filter((owner) => !alive.has(owner)));
-    if (missing.size === 0) return missing;
-    const left = new Set(await control.leavers([...missing]));
-    if (continuity.unbrokenMs() < LEASE_TTL_MS) return left;
-    this.#tellDead([...missing].filter((id) => !left.has(id)));
-    return missing;
-  }
-
-  /** Said once, in the round that finds it so. */
-  #tellDead(dead: readonly string[]): void {
-    for (const id of dead) {
-      if (!this.#toldDead.includes(id))
-        this.#options.logger.warn(
-          { dead: id },
-          "leader: a node's lease ran out; its shards go to the others",
-        );
-    }
-    this.#toldDead = dead;
-  }
-
-  async #write(moves: readonly Move[], live: readonly LiveNode[], whole: boolean): Promise<boolean> {
-    const { control, incarnation, table, reader, metrics, logger } = this.#options;
-    const version = Math.max(table.version, ...live.map((node) => node.tableVersion)) + 1;
-    const rows = new Map<number, Row>();
-    if (whole) for (let shard = 0; shard < table.shards; shard++) rows.set(shard, table.row(shard));
-    for (const { shard, from, to } of moves)
-      rows.set(shard, { version, node: to, ...(from !== undefined && { previous: from }) });
-    const texts = new Map([...rows].map(([shard, row]) => [shard, formatRow(row)]));
-    if (!(await control.writeTable({ incarnation, epoch: this.#epoch }, version, texts))) return false;
-    for (const { shard, reason, to } of moves) {
-      metrics.shardMoves.inc({ reason });
-      if (reason === "stuck") this.#surveyor.strike(shard);
-      this.#line.add({ moves: reason, from: table.owner(shard) ?? "nobody", to });
-    }
-    if (whole) logger.warn({ version }, "leader: table put back after Redis forgot it");
-    await reader.read();
-    return true;
   }
 }

@@ -26,6 +26,8 @@ export type NodeLeaseOptions = {
   record: () => NodeRecord;
   /** The lease holds, in this very moment: for the first time, or `again` after a lapse. */
   onHeld: (again: boolean) => void;
+  /** It was renewed because what the node says of itself had changed. */
+  onTold: () => void;
   logger: Logger;
 };
 
@@ -36,6 +38,8 @@ export class NodeLease implements Lease {
   #dueAtMs = Number.POSITIVE_INFINITY;
   #renewing: Promise<void> | undefined;
   #again = false;
+  /** What the node says of itself has changed since the last renewal began. */
+  #news = false;
   #stopped = false;
   /** What was said last about a trouble that goes on. */
   #trouble: "deaf" | "unanswered" | undefined;
@@ -55,6 +59,7 @@ export class NodeLease implements Lease {
 
   /** Renews within 50 ms: what the node says of itself has changed. */
   renewSoon(): void {
+    this.#news = true;
     if (this.#renewing !== undefined) this.#again = true;
     else if (performance.now() + SOON_MS < this.#dueAtMs) this.#due(SOON_MS);
   }
@@ -108,6 +113,8 @@ export class NodeLease implements Lease {
     const { control, incarnation, clock, continuity, record, logger } = this.#options;
     const sentAtMs = performance.now();
     const held = this.holds();
+    const news = this.#news;
+    this.#news = false;
     try {
       const { stood, redisMs, runId } = await control.renew(incarnation, toFields(record()));
       const atMs = performance.now();
@@ -125,6 +132,7 @@ export class NodeLease implements Lease {
       return RETRY_MS;
     }
     this.#renewed(sentAtMs, held);
+    if (news) this.#options.onTold();
     return RENEW_EVERY_MS - (performance.now() - sentAtMs);
   }
 

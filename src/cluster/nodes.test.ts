@@ -13,6 +13,7 @@ const record: NodeRecord = {
   draining: true,
   load: 12.5,
   utilisation: 0.25,
+  lagMs: 12.5,
   unflushedEvents: 3,
   unflushedAgeMs: 40,
   tableVersion: 7,
@@ -33,6 +34,20 @@ it("reads what a node says of itself as it was said", () => {
       expect(read).toEqual({ ...said, id: "node-0.1", leaseAgeMs: 1_000 });
     }),
   );
+});
+
+it("rule E7: says what it knows, and of a lease without that, which is of 0.1.0, nothing is said", () => {
+  const read = (said: NodeRecord) => fromFields({ id: "a", remainingMs: 1, fields: toFields(said) });
+  expect(read({ ...record, level: 2 }).level).toBe(2);
+  expect(read(record)).not.toHaveProperty("level");
+});
+
+it("tells what passes through a node once that has been counted", () => {
+  const read = (traffic: NodeRecord["traffic"]) =>
+    fromFields({ id: "node-0.1", remainingMs: 5_000, fields: toFields({ ...record, traffic }) }).traffic;
+  const traffic = { connections: 12, messagesPerSecond: 3.5, deliveriesPerSecond: 0 };
+  expect(read(traffic)).toEqual(traffic);
+  expect(read(undefined)).toBeUndefined();
 });
 
 it("draws another incarnation for every start, under the configured name", () => {

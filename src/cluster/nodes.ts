@@ -1,6 +1,7 @@
 /** What a node says of itself in its lease, and how the others read it. */
 import { randomBytes } from "node:crypto";
 import { assert } from "../lib/assert.ts";
+import type { Traffic } from "../ports.ts";
 import { LEASE_TTL_MS, type NodeFields } from "./control.ts";
 
 const ROLES = ["gateway", "actors", "worker"] as const;
@@ -21,12 +22,16 @@ export type NodeRecord = {
   pid: number;
   roles: NodeRole[];
   version: string;
+  /** What it knows of entries, commands and columns (rule E7). Absent: it is of 0.1.0. */
+  level?: number;
   startedAtMs: number;
   draining: boolean;
   /** Messages × audience per second, over its shards. */
   load: number;
   /** Event-loop utilisation, 0 to 1. */
   utilisation: number;
+  /** Delay of the event loop, p99 of the last sample. */
+  lagMs: number;
   unflushedEvents: number;
   unflushedAgeMs: number;
   /** The table that `serving` goes with. */
@@ -35,6 +40,8 @@ export type NodeRecord = {
   serving: ReadonlySet<number>;
   /** Load by shard, where there is any. */
   loads: ReadonlyMap<number, number>;
+  /** Absent until it has been counted. */
+  traffic?: Traffic;
 };
 
 /** A node with a lease, as read from Redis. */
@@ -42,9 +49,11 @@ export type LiveNode = NodeRecord & { id: string; leaseAgeMs: number };
 
 /** The fields of the lease's hash. */
 export function toFields(node: NodeRecord): Record<string, string> {
-  const { roles, draining, serving, loads, ...plain } = node;
+  const { roles, draining, serving, loads, traffic, ...plain } = node;
   return {
-    ...Object.fromEntries(Object.entries(plain).map(([field, value]) => [field, String(value)])),
+    ...Object.fromEntries(
+      Object.entries({ ...plain, ...traffic }).map(([field, value]) => [field, String(value)]),
+    ),
     roles: roles.join(","),
     draining: draining ? "1" : "0",
     shards: String(serving.size),
@@ -68,15 +77,24 @@ export function fromFields({ id, remainingMs, fields }: NodeFields): LiveNode {
     pid: number("pid"),
     roles: ROLES.filter((role) => fields.roles?.split(",").includes(role)),
     version: fields.version ?? "",
+    ...(fields.level !== undefined && { level: number("level") }),
     startedAtMs: number("startedAtMs"),
     draining: fields.draining === "1",
     load: number("load"),
     utilisation: number("utilisation"),
+    lagMs: number("lagMs"),
     unflushedEvents: number("unflushedEvents"),
     unflushedAgeMs: number("unflushedAgeMs"),
     tableVersion: number("tableVersion"),
     serving: fromBits(fields.serving ?? ""),
     loads: new Map(loads.map((entry) => entry.split(":").map(Number) as [number, number])),
+    ...(fields.connections !== undefined && {
+      traffic: {
+        connections: number("connections"),
+        messagesPerSecond: number("messagesPerSecond"),
+        deliveriesPerSecond: number("deliveriesPerSecond"),
+      },
+    }),
   };
 }
 

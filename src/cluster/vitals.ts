@@ -1,7 +1,9 @@
 /** What a node measures about itself for placement and operators: its load by shard, its utilisation, its backlog. */
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "node:perf_hooks";
+import type { Traffic } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ShardHost } from "./shard-host.ts";
+import { TrafficMeter } from "./traffic.ts";
 
 const SAMPLE_EVERY_MS = 2_000;
 /** Weight of the newest sample: a load that lasts shows within 10 s, a burst moves nothing. Chosen. */
@@ -24,6 +26,9 @@ export type VitalsOptions = {
     | "mailboxDepth"
     | "unflushedEvents"
     | "unflushedAge"
+    | "connections"
+    | "events"
+    | "deliveries"
   >;
 };
 
@@ -31,13 +36,16 @@ export class Vitals {
   readonly #options: VitalsOptions;
   #loads = new Map<number, number>();
   #utilisation = 0;
+  #lagMs = 0;
   #loop: EventLoopUtilization = performance.eventLoopUtilization();
   readonly #lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   #sampledAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
+  readonly #traffic: TrafficMeter;
 
   constructor(options: VitalsOptions) {
     this.#options = options;
+    this.#traffic = new TrafficMeter(options.metrics);
   }
 
   start(): void {
@@ -60,6 +68,16 @@ export class Vitals {
     return this.#utilisation;
   }
 
+  /** Over the last sample; undefined before there is one. */
+  get traffic(): Traffic | undefined {
+    return this.#traffic.traffic;
+  }
+
+  /** Delay of the event loop over the last sample, p99. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
   /** Over all shards: confirmed events that Postgres lacks, and the age of the oldest. */
   backlog(): { events: number; ageMs: number } {
     let [events, ageMs] = [0, 0];
@@ -77,10 +95,12 @@ export class Vitals {
     this.#utilisation = performance.eventLoopUtilization(now, this.#loop).utilization;
     this.#loop = now;
     metrics.nodeUtilisation.set(this.#utilisation);
-    metrics.eventLoopLag.set(Math.max(0, this.#lag.percentile(99) / 1e6 - LAG_RESOLUTION_MS) / 1_000);
+    this.#lagMs = Math.max(0, this.#lag.percentile(99) / 1e6 - LAG_RESOLUTION_MS);
+    metrics.eventLoopLag.set(this.#lagMs / 1_000);
     this.#lag.reset();
     const seconds = (performance.now() - this.#sampledAtMs) / 1_000;
     this.#sampledAtMs = performance.now();
+    void this.#traffic.sample(this.#sampledAtMs);
     const serving = hosts().filter(({ state }) => state === "serving");
     this.#loads = new Map(serving.map((host) => [host.shard, this.#load(host, seconds)]));
     this.#count(serving);
