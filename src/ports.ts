@@ -56,7 +56,13 @@ export interface Hearing {
   lastHeardAtMs(): number;
 }
 
-/** A node as its lease tells. `utilisation`: of its event loop, 0 to 1. */
+/** What passes through a node, as its own metrics counted it over the last seconds. `messagesPerSecond`: decided by its actors. */
+export type Traffic = { connections: number; messagesPerSecond: number; deliveriesPerSecond: number };
+
+/**
+ * A node as its lease tells. `utilisation`: of its event loop, 0 to 1; `load`: messages × audience per second, over its shards;
+ * `lagMs`: delay of its event loop, p99 of the last seconds; `version`: of the software; `traffic`: absent from a node that has not counted yet.
+ */
 export type NodeStatus = {
   id: string;
   name: string;
@@ -68,12 +74,24 @@ export type NodeStatus = {
   draining: boolean;
   shards: number;
   utilisation: number;
+  lagMs: number;
+  load: number;
+  unflushedEvents: number;
+  unflushedAgeMs: number;
+  version: string;
+  startedAtMs: number;
+  traffic?: Traffic;
 };
 
-/** `GET /admin/status`, `hubbub status --json`. `leader`: a node's id; absent without one. */
+/**
+ * `GET /admin/status`, `hubbub status --json`. `leader`: a node's id; absent without one. `atMs`: the cluster's time. Of the shards,
+ * those `moving` are handed over (requests wait for them), and for those `unserved` nobody answers.
+ */
 export type ClusterStatus = {
+  atMs: number;
   nodes: NodeStatus[];
   leader?: string;
+  shards: { count: number; moving: number; unserved: number };
   log: { unflushedEvents: number; unflushedAgeMs: number };
 };
 
@@ -90,3 +108,47 @@ export type ChannelStatus = {
   mailbox?: number;
   listeners: number;
 };
+
+/**
+ * One shard in `GET /admin/shards`, `hubbub shards --json`. `epoch`, `channels` (actors in memory) and `load` (messages × audience
+ * per second) as its owner last said; absent while nobody serves it. `to`: the node it is on its way to.
+ */
+export type ShardStatus = {
+  shard: number;
+  owner?: string;
+  to?: string;
+  served: boolean;
+  epoch?: number;
+  channels?: number;
+  load?: number;
+};
+
+/** A move that placement would make, in `GET /admin/rebalance` and `hubbub rebalance --plan`. `why`: in words, with the figures. */
+export type PlannedMove = {
+  shard: number;
+  from?: string;
+  to: string;
+  reason: "new" | "dead" | "stuck" | "drain" | "balance" | "asked";
+  load: number;
+  why: string;
+};
+
+/**
+ * What an operator asks of placement. Only the leader acts; another node passes the question on. Each rejects with `StoreAway`
+ * or a timeout in words while Redis, or the leader, does not answer.
+ */
+export interface Placement {
+  shards(): Promise<ShardStatus[]>;
+  /** What would move now, and why; empty: placement is content. Changes nothing. */
+  plan(): Promise<PlannedMove[]>;
+  /** Makes those moves now, at most as many at once as placement allows itself; answers them. */
+  rebalance(): Promise<PlannedMove[]>;
+  /**
+   * Moves one shard to a node, by id or name. It stays there until loads or nodes change; placement does not undo it at once.
+   * `moving`; or why not.
+   */
+  move(
+    shard: number,
+    node: string,
+  ): Promise<"moving" | "there_already" | "no_such_shard" | "no_such_node" | "node_takes_none">;
+}

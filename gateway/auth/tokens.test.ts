@@ -35,6 +35,12 @@ describe("access tokens", () => {
     expect(tokens.verifyToken(forged({ alg: "HS256", typ: "JWT" }, claims))?.userId).toBe(ANN);
   });
 
+  test("live shorter where that is asked for, and never longer", () => {
+    const tokens = at({ value: START_MS });
+    expect(tokens.issueToken(ANN, 1_000).expiresAtMs).toBe(START_MS + 1_000);
+    expect(tokens.issueToken(ANN, 2 * ACCESS_TTL_MS).expiresAtMs).toBe(START_MS + ACCESS_TTL_MS);
+  });
+
   test("end by the cluster's clock, also when they are in the cache", () => {
     const now = { value: START_MS };
     const tokens = at(now);

@@ -52,10 +52,13 @@ export function createTokens(options: TokenOptions) {
   });
 
   return {
-    /** A new token for `userId`. Times are in milliseconds (`iatMs`), since revocation compares them; `exp` is there for others. */
-    issueToken(userId: UserId): { token: string; expiresAtMs: number } {
+    /**
+     * A new token for `userId`, that lives no longer than `ttlMaxMs`. Times are in milliseconds (`iatMs`), since revocation
+     * compares them; `exp` is there for others.
+     */
+    issueToken(userId: UserId, ttlMaxMs = ttlMs): { token: string; expiresAtMs: number } {
       const iatMs = Math.floor(nowMs());
-      const expMs = iatMs + ttlMs;
+      const expMs = iatMs + Math.min(ttlMs, ttlMaxMs);
       return { token: sign({ sub: userId, iatMs, expMs, exp: Math.ceil(expMs / 1000) }), expiresAtMs: expMs };
     },
 

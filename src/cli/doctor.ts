@@ -1,12 +1,13 @@
 /** `hubbub doctor`: looks for what will hurt later. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import pg from "pg";
 import { parseRedisUrl } from "../config/redis-target.ts";
-import { describeConfig } from "../config.ts";
+import { describeConfig, readSetting } from "../config.ts";
+import { sentinelOptions, serverOptions } from "../lib/redis-address.ts";
 import { type ClusterFile, FILES, readJson } from "../start/data-folder.ts";
-import { whyNoPostgres, whyNoRedis } from "../start/reach.ts";
+import { primaryOf, whyNoRedis } from "../start/reach.ts";
 
 export type Finding = { about: string; found: string; isWell: boolean; advice: string };
 
@@ -36,15 +37,19 @@ function storeUrl(name: "REDIS_URL" | "DATABASE_URL"): string | undefined {
 async function ofRedis(): Promise<Finding[]> {
   const target = parseRedisUrl(storeUrl("REDIS_URL") ?? "");
   if (target === undefined) return [bad("Redis", "no usable REDIS_URL", "set it, or run npm start")];
-  const why = await whyNoRedis(target);
+  const ca = readSetting("redisCa");
+  const address = { ...target, ...(ca !== undefined && { ca }) };
+  const why = await whyNoRedis(address);
   if (why !== undefined) return [bad("Redis", why, "start it, or correct REDIS_URL")];
-  const urls = target.kind === "standalone" ? [target.url] : target.urls;
-  return (await Promise.all(urls.map(ofRedisServer))).flat();
+  if (address.kind === "sentinel") return ofRedisServer(address.name, sentinelOptions(address));
+  const urls = address.kind === "standalone" ? [address.url] : address.urls;
+  const looks = urls.map((url) => ofRedisServer(new URL(url).host, serverOptions({ ...address, url })));
+  return (await Promise.all(looks)).flat();
 }
 
-async function ofRedisServer(url: string): Promise<Finding[]> {
-  const client = new Redis(url);
-  const about = `Redis ${new URL(url).host}`;
+async function ofRedisServer(name: string, options: RedisOptions): Promise<Finding[]> {
+  const client = new Redis(options);
+  const about = `Redis ${name}`;
   try {
     const info = await client.info();
     const [seconds, micros] = await client.time();
@@ -91,9 +96,9 @@ async function ofRedisServer(url: string): Promise<Finding[]> {
 async function ofPostgres(): Promise<Finding[]> {
   const url = storeUrl("DATABASE_URL");
   if (url === undefined) return [bad("Postgres", "no DATABASE_URL", "set it, or run npm start")];
-  const why = await whyNoPostgres(url);
-  if (why !== undefined) return [bad("Postgres", why, "start it, or correct DATABASE_URL")];
-  const client = new pg.Client({ connectionString: url });
+  const primary = await primaryOf(url);
+  if ("why" in primary) return [bad("Postgres", primary.why, "start it, or correct DATABASE_URL")];
+  const client = new pg.Client({ connectionString: primary.url });
   await client.connect();
   try {
     const { rows } = await client.query("select name, setting from pg_settings where name = any($1)", [
@@ -103,9 +108,12 @@ async function ofPostgres(): Promise<Finding[]> {
         "server_encoding",
         "fsync",
         "full_page_writes",
+        "synchronous_commit",
         "max_connections",
       ],
     ]);
+    const clock = await client.query("select extract(epoch from clock_timestamp()) * 1000 as at_ms");
+    const skewMs = Math.round(Number(clock.rows[0].at_ms) - Date.now());
     const setting = Object.fromEntries(rows.map(({ name, setting }) => [name, String(setting)]));
     return [
       finding(
@@ -125,6 +133,18 @@ async function ofPostgres(): Promise<Finding[]> {
         `fsync ${setting.fsync}, full_page_writes ${setting.full_page_writes}`,
         setting.fsync === "on" && setting.full_page_writes === "on",
         "switch both on: a crash may ruin the database",
+      ),
+      finding(
+        "Postgres commits",
+        `synchronous_commit ${setting.synchronous_commit}`,
+        setting.synchronous_commit !== "off",
+        "switch it on: what was acked as persisted may be lost",
+      ),
+      finding(
+        "Postgres clock",
+        `${skewMs} ms from ours`,
+        Math.abs(skewMs) <= CLOCK_SKEW_MAX_MS,
+        "run a time daemon on both",
       ),
       finding(
         "Postgres connections",

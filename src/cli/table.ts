@@ -1,7 +1,14 @@
 import Table from "cli-table3";
 
-/** Columns without lines: for a person's eyes, and for `awk`. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+/** A column of words, or of numbers: those stand right. */
+export type Column = string | { number: string };
+
+/** Columns without lines: for a person's eyes, and for `awk`. Cells may be coloured. */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly (string | number)[])[],
+  gap = "  ",
+): string {
   const none = {
     top: "",
     "top-mid": "",
@@ -17,13 +24,18 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     "mid-mid": "",
     right: "",
     "right-mid": "",
-    middle: "  ",
+    middle: gap,
   };
   const lines = new Table({
-    head: [...head],
+    head: columns.map((column) => (typeof column === "string" ? column : column.number)),
+    colAligns: columns.map((column) => (typeof column === "string" ? "left" : "right")),
     chars: none,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
   });
   for (const row of rows) lines.push(row.map(String));
-  return lines.toString();
+  return lines
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
 }

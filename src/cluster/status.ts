@@ -1,4 +1,5 @@
 /** What `hubbub status` and `hubbub channel` show, gathered from the leases and from the nodes themselves. */
+import type { Clock } from "../../actors/ports.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import type { ChannelStatus, ClusterStatus, NodeStatus } from "../ports.ts";
 import type { BusMessage, Found } from "./bus.ts";
@@ -14,6 +15,7 @@ const ANSWER_WITHIN_MS = 1_000;
 
 export type StatusDeskOptions = {
   incarnation: string;
+  clock: Clock;
   control: Control;
   table: PlacementTable;
   shards: Shards;
@@ -32,12 +34,14 @@ export class StatusDesk {
 
   /** Rejects when Redis is away. */
   async status(): Promise<ClusterStatus> {
-    const { control } = this.#options;
+    const { control, clock, table } = this.#options;
     const [fields, leader] = await Promise.all([control.readNodes(), control.leader()]);
     const live = fields.map(fromFields);
     return {
+      atMs: clock.nowMs(),
       nodes: live.map(toStatus),
       leader,
+      shards: countShards(table, live),
       log: {
         unflushedEvents: live.reduce((sum, node) => sum + node.unflushedEvents, 0),
         unflushedAgeMs: live.reduce((most, node) => Math.max(most, node.unflushedAgeMs), 0),
@@ -96,7 +100,23 @@ export class StatusDesk {
   }
 }
 
+/** How the shards stand, by the table and what the nodes with a lease say that they serve. */
+export function countShards(table: PlacementTable, live: readonly LiveNode[]): ClusterStatus["shards"] {
+  const serving = new Map(live.map((node) => [node.id, node.serving]));
+  const count = { count: table.shards, moving: 0, unserved: 0 };
+  for (let shard = 0; shard < table.shards; shard++) {
+    const { node = "", previous = "" } = table.row(shard);
+    if (serving.get(node)?.has(shard)) continue;
+    if (serving.has(node) && serving.has(previous)) count.moving += 1;
+    else count.unserved += 1;
+  }
+  return count;
+}
+
 function toStatus(node: LiveNode): NodeStatus {
   const { id, name, pid, url, metricsUrl, roles, leaseAgeMs, draining, serving, utilisation } = node;
-  return { id, name, pid, url, metricsUrl, roles, leaseAgeMs, draining, shards: serving.size, utilisation };
+  const { lagMs, load, unflushedEvents, unflushedAgeMs, version, startedAtMs, traffic } = node;
+  const shards = serving.size;
+  const lease = { id, name, pid, url, metricsUrl, roles, leaseAgeMs, draining, shards, utilisation };
+  return { ...lease, lagMs, load, unflushedEvents, unflushedAgeMs, version, startedAtMs, traffic };
 }

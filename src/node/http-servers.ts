@@ -8,6 +8,7 @@ import type { Gateway } from "../../gateway/create-gateway.ts";
 import { createAccountRates } from "../../gateway/http/account-rates.ts";
 import { createHttp } from "../../gateway/http/create-http.ts";
 import { createOperations } from "../../gateway/http/operations.ts";
+import { onceASecond } from "../../gateway/once-a-second.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { RedisClient } from "../cluster/redis.ts";
@@ -16,6 +17,7 @@ import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { whileLeased } from "./lease-router.ts";
+import { tokenLender } from "./lend-token.ts";
 import type { StoreWatch } from "./store-watch.ts";
 
 export type HttpParts = {
@@ -42,6 +44,7 @@ export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
     memberships: store.memberships,
     people: store.people,
     search: store.search,
+    connected: onceASecond(cluster.connected),
     ownAccounts: config.ownAccounts,
     signIns: createSignIns({
       accounts: store.accounts,
@@ -69,7 +72,7 @@ export function clientServer(parts: HttpParts): Promise<FastifyInstance> {
 }
 
 export function operatorServer(parts: HttpParts): FastifyInstance {
-  const { config, cluster, stores, isDraining, metrics, logger } = parts;
+  const { config, cluster, store, tokens, stores, isDraining, metrics, logger } = parts;
   return createOperations({
     adminToken: config.adminToken,
     registry: metrics.registry,
@@ -81,6 +84,8 @@ export function operatorServer(parts: HttpParts): FastifyInstance {
     status: () => cluster.status(),
     channel: (id) => channelPlace(cluster, id),
     drain: (node) => cluster.requestDrain(node),
+    placement: cluster.placement,
+    lendToken: tokenLender(store.accounts, tokens),
     logger,
   });
 }
