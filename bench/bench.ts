@@ -3,13 +3,20 @@ import { Command, InvalidArgumentError } from "commander";
 import { checkAcked, readAcked } from "./acked.ts";
 import { activation } from "./activation.ts";
 import { actors } from "./actors.ts";
+import { crowd } from "./crowd.ts";
+import { cuts } from "./cuts.ts";
 import { deliveries } from "./deliveries.ts";
+import { drains } from "./drains.ts";
 import { failover } from "./failover.ts";
 import { type Outcome, print } from "./figures.ts";
+import { joining } from "./joining.ts";
+import { outage } from "./outage.ts";
 import { reads } from "./reads.ts";
 import { search } from "./search.ts";
 import { findK6, show } from "./show.ts";
+import { slow } from "./slow.ts";
 import { smoke } from "./smoke.ts";
+import { storm } from "./storm.ts";
 
 const program = new Command("npm run bench --").description(
   "Measures Hubbub on this machine, with servers of its own.",
@@ -80,6 +87,47 @@ bench("search", "a page of hits, by kind of query, and what the index adds to a 
 bench("failover", "owners killed and drained: how long their channels take no message", failover)
   .option("--rounds <n>", "kills, and as many drains", number, 3)
   .option("--channels <n>", "channels written to", number, 48);
+
+bench("storm", "one gateway killed under everyone: how soon they are back, and at whose cost", storm)
+  .option("--clients <n>", "on the gateway that is killed", number, 5_000)
+  .option("--nodes <n>", "nodes", number, 3)
+  .option("--rate <n>", "messages per second of those on the others", number, 50);
+
+bench("cuts", "every client's connection cut again and again: all is delivered, and soon", cuts)
+  .option("--clients <n>", "clients", number, 2_000)
+  .option("--nodes <n>", "nodes", number, 2)
+  .option("--rate <n>", "messages per second over all channels", number, 100)
+  .option("--seconds <n>", "time of cuts", number, 60)
+  .option("--every-seconds <n>", "between two cuts of a client", number, 15)
+  .option("--away-seconds <n>", "that a cut lasts", number, 2);
+
+bench("crowd", "one channel with very many: what its owner and its gateways do for a message", crowd)
+  .option("--listeners <n>", "of the largest crowd with real sockets", number, 10_000)
+  .option("--members <n>", "of the largest channel", number, 100_000)
+  .option("--simulated <n>", "listeners without sockets", number, 100_000)
+  .option("--seconds <n>", "of each measurement", number, 10);
+
+bench("slow", "listeners that stop reading: skipped within bounds, and nobody waits for them", slow)
+  .option("--listeners <n>", "listeners of one channel", number, 1_000)
+  .option("--slow <n>", "of them who stop reading", number, 200)
+  .option("--rate <n>", "messages of 4 KB per second", number, 20)
+  .option("--seconds <n>", "with all reading, and again while they do not", number, 20);
+
+bench("outage", "Postgres away under a steady load: nothing is lost, and it catches up", outage)
+  .option("--nodes <n>", "nodes", number, 3)
+  .option("--channels <n>", "channels, of 10 members each", number, 50)
+  .option("--rate <n>", "messages per second over all channels", number, 500)
+  .option("--away-seconds <n>", "Postgres is away", number, 60);
+
+bench("joining", "one more node under load: when it has its share, and what its moves cost", joining)
+  .option("--nodes <n>", "nodes, with the one that joins", number, 3)
+  .option("--channels <n>", "channels written to", number, 48)
+  .option("--calm-seconds <n>", "before it joins", number, 15);
+
+bench("drains", "one gateway drained under everyone: told, in waves, and nothing missing", drains)
+  .option("--clients <n>", "on the node that is drained", number, 1_000)
+  .option("--nodes <n>", "nodes", number, 3)
+  .option("--rate <n>", "messages per second over all channels", number, 50);
 
 bench(
   "show",

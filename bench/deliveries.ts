@@ -3,15 +3,15 @@
  * bare loop that writes a ready frame (`floor`), this gateway's rooms (`gateway`), and `io.to().emit` (`emit`). The server
  * is this process; all listeners are another.
  */
-import type { AddressInfo, Socket as TcpSocket } from "node:net";
+import type { Socket as TcpSocket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocketServer } from "ws";
 import { encodeEvent } from "../gateway/adapter/frame.ts";
 import { messageEvent, newChannel, newUser } from "../gateway/doubles.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
 import { createStage, type Stage, type StagedGateway, tokenOf } from "../test/support/gateway-stage.ts";
 import { startRedis } from "../test/support/redis.ts";
 import type { Outcome } from "./figures.ts";
+import { startBareServer } from "./load/bare-server.ts";
 import { type Listeners, listenApart } from "./load/listeners.ts";
 
 /**
@@ -152,25 +152,4 @@ async function framesOf(listeners: Listeners, expected: number): Promise<number>
       throw new Error(`listeners heard ${events} events, not ${expected}`);
     await sleep(50);
   }
-}
-
-type BareServer = { url: string; sockets: readonly TcpSocket[]; close(): void };
-
-/** Answers the WebSocket handshake, says so with Socket.IO's, and leaves the TCP connections to the caller. */
-async function startBareServer(): Promise<BareServer> {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-  const sockets: TcpSocket[] = [];
-  server.on("connection", (webSocket, { socket }) => {
-    sockets.push(socket);
-    webSocket.send("40{}");
-  });
-  await new Promise<void>((resolve) => server.once("listening", resolve));
-  return {
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    sockets,
-    close() {
-      for (const webSocket of server.clients) webSocket.terminate();
-      server.close();
-    },
-  };
 }

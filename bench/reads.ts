@@ -29,6 +29,8 @@ const PAGE = 50;
 /** Before each measurement: code is compiled, connections are open, statements are planned on each of them. */
 const WARM_UP = 100;
 const WARM_UP_SECONDS = 5;
+/** Messages into one channel: a lively crowd. */
+const CROWD_RATE = { rate: 50, seconds: 10 };
 /** Characters of a message, as in `smoke`. */
 const TEXT = "All of this was said before, and it will be said again. ".repeat(3).slice(0, 120);
 /** Longer than any run: seeded people cannot refresh. */
@@ -58,6 +60,7 @@ export async function reads(options: ReadsOptions): Promise<Outcome> {
     await add("pages", pages(ask, site));
     await add("lists", lists(ask, site, options));
     await add("writes", writes(ask, site, options));
+    await add("the crowd", crowd(ask, site, cluster.databaseUrl));
     figures.push(seeding(site));
     const notes = [`Load average of the last minute, all that runs here counted: ${loads.join(", ")}.`];
     return { bench: "reads", options, figures, notes };
@@ -145,15 +148,48 @@ async function membersRead(databaseUrl: string): Promise<number> {
   }
 }
 
+/** Row D8: what a message costs where a million are offline, beside one to a handful; and what is read of the million. */
+async function crowd(
+  ask: Ask,
+  { crowded, joiners, others }: ReadsSite,
+  databaseUrl: string,
+): Promise<Figure[]> {
+  const [few] = others;
+  const to = (channelId: string, people: readonly string[]) =>
+    atRate(CROWD_RATE, (i) => write(ask, people[i % people.length]!, channelId));
+  const half = Math.floor(joiners.length / 2);
+  await Promise.all([to(crowded, joiners.slice(0, half)), to(few!.id, few!.members)]);
+  await sleep(COUNTED_MS);
+  const before = await membersRead(databaseUrl);
+  const toFew = await to(few!.id, few!.members);
+  const toCrowd = await to(crowded, joiners.slice(0, half));
+  await sleep(COUNTED_MS);
+  const rows = ((await membersRead(databaseUrl)) - before) / (toFew.count + toCrowd.count);
+  return [
+    ...waiting("a message to the crowd", toCrowd, {}),
+    ...waiting("a message to a few", toFew, {}),
+    {
+      name: "a message to the crowd, p50 of one to a few",
+      value: toCrowd.p50 / toFew.p50,
+      unit: "×",
+      target: { most: 1.25 },
+    },
+    { name: "a message, rows of members read", value: rows, unit: "", target: { most: 10 } },
+  ];
+}
+
+function write(ask: Ask, by: string, channelId: string): Promise<string> {
+  const body = { clientId: uuidv7(Date.now()), content: TEXT };
+  return ask(by, { method: "POST", path: `/channels/${channelId}/messages`, body });
+}
+
 async function writes(ask: Ask, { others }: ReadsSite, { rate, seconds }: ReadsOptions): Promise<Figure[]> {
-  const write = (i: number) => {
+  const next = (i: number) => {
     const { id, members } = others[i % others.length]!;
-    const by = members[Math.floor(i / others.length) % members.length]!;
-    const body = { clientId: uuidv7(Date.now()), content: TEXT };
-    return ask(by, { method: "POST", path: `/channels/${id}/messages`, body });
+    return write(ask, members[Math.floor(i / others.length) % members.length]!, id);
   };
-  await atRate({ rate, seconds: WARM_UP_SECONDS }, write);
-  const writing = await atRate({ rate, seconds }, write);
+  await atRate({ rate, seconds: WARM_UP_SECONDS }, next);
+  const writing = await atRate({ rate, seconds }, next);
   return waiting(`a message over REST at ${rate}/s`, writing, { p99: 25 });
 }
 

@@ -1,6 +1,7 @@
 /** Writes into many channels through one node, without the patience of a client: to see when writes are accepted. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer } from "../protocol/refusals.ts";
+import { Latencies, type Percentiles } from "./load/latencies.ts";
 import { type Link, rawLink } from "./load/link.ts";
 import { openNodeSocket } from "./load/node-socket.ts";
 import { uuidv7 } from "./load/uuid.ts";
@@ -14,12 +15,13 @@ export class WritingProbe {
   readonly #link: Link;
   /** Monotonic times of acks, by channel. */
   readonly #acks: Map<string, number[]>;
+  #latencies = new Latencies();
   #closed = false;
 
   private constructor(link: Link, channelIds: readonly string[]) {
     this.#link = link;
     this.#acks = new Map(channelIds.map((id) => [id, []]));
-    for (const id of channelIds) this.#write(id, uuidv7(Date.now()), 1);
+    for (const id of channelIds) this.#write(id, uuidv7(Date.now()), 1, performance.now());
   }
 
   /** Connects and begins. `token` is of a member of all channels. */
@@ -64,17 +66,26 @@ export class WritingProbe {
     this.#link.close();
   }
 
-  #write(channelId: string, clientId: string, attempt: number): void {
+  /** From a message's first try to its ack, of those that were acked since it was asked last. */
+  takeLatencies(): Percentiles {
+    const taken = this.#latencies;
+    this.#latencies = new Latencies();
+    return taken.percentiles();
+  }
+
+  #write(channelId: string, clientId: string, attempt: number, firstAtMs: number): void {
     if (this.#closed) return;
     const payload = { channelId, clientId, content: "a message", ...(attempt > 1 && { attempt }) };
     this.#link.emit("message:send", payload, (raw) => {
       const answer = raw as Answer;
-      if (answer.ok) this.#acks.get(channelId)!.push(performance.now());
-      else this.refused += 1;
+      if (answer.ok) {
+        this.#acks.get(channelId)!.push(performance.now());
+        this.#latencies.add(performance.now() - firstAtMs);
+      } else this.refused += 1;
       const next = () =>
         answer.ok
-          ? this.#write(channelId, uuidv7(Date.now()), 1)
-          : this.#write(channelId, clientId, attempt + 1);
+          ? this.#write(channelId, uuidv7(Date.now()), 1, performance.now())
+          : this.#write(channelId, clientId, attempt + 1, firstAtMs);
       setTimeout(next, EVERY_MS);
     });
   }

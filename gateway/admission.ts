@@ -4,20 +4,38 @@ import type { Server, Socket } from "socket.io";
 import { type Refusal, refusal } from "../protocol/refusals.ts";
 import { Handshake, PROTOCOL_VERSION } from "../protocol/session.ts";
 import { TOKENS_AWAY, type Verified, type VerifyToken } from "./auth/tokens.ts";
+import type { GatewayOptions } from "./gateway-options.ts";
 import { malformed } from "./handlers/input.ts";
+import { type Leave, Line } from "./line.ts";
 import type { Rates } from "./rates.ts";
+
+/** Handshakes that are judged, or read about in Postgres, at once: few milliseconds of work in one turn. Chosen. */
+const AT_ONCE = 32;
+/** A handshake that waits longer for a store, milliseconds, holds up the others no more. Chosen. */
+const HOLD_MS = 250;
+/** Who waits in line at most. Chosen: half of the connections that a node is made for. */
+const WAITING_MAX = 5_000;
+/** How long, milliseconds: well below `JOIN_WITHIN_MS`, after which the transport is cut. Chosen. */
+const PATIENCE_MS = 4_000;
 
 /** Who a valid token names, and since and until when, Unix milliseconds. */
 export type VerifiedToken = Verified;
 
 /** What the handshake brought, once it has been accepted. */
-export type Admitted = { token: VerifiedToken; handshake: Omit<Handshake, "token"> };
+export type Admitted = {
+  token: VerifiedToken;
+  handshake: Omit<Handshake, "token">;
+  /** To be called once what the stores know of the person has been read: the next in line may come. */
+  leave: Leave;
+};
 
 export type AdmissionOptions = {
   /** Undefined for anything but a token that is good now. */
   verifyToken: VerifyToken;
   isRevoked(token: VerifiedToken): boolean;
   rates: Pick<Rates, "takeConnect">;
+  /** In which everyone stands who comes, before anything of them is looked at. */
+  line: Pick<Line, "enter" | "comeBackAfterMs">;
   /** False while the node is leaving. */
   accepts(): boolean;
   /** How many proxies in front add to `X-Forwarded-For`; 0: nobody is believed. */
@@ -25,6 +43,16 @@ export type AdmissionOptions = {
   count(result: string): void;
   log: Logger;
 };
+
+/** The one line of a node's handshakes. */
+export function createLine({
+  metrics,
+  connectPatienceMs: patienceMs = PATIENCE_MS,
+  connectHoldMs: holdMs = HOLD_MS,
+}: Pick<GatewayOptions, "metrics" | "connectPatienceMs" | "connectHoldMs">): Line {
+  const waits = (count: number) => metrics.connectsWaiting.set(count);
+  return new Line({ places: AT_ONCE, holdMs, waitingMax: WAITING_MAX, patienceMs, waits });
+}
 
 /** Puts the judge in front of the default namespace. `admitted` is called in the turn in which the socket is let through. */
 export function installAdmission(
@@ -47,7 +75,7 @@ export function installAdmission(
       options.log.error({ err: error }, "handshake failed");
       return refusal("unavailable", { message: "Something went wrong on this server; connect again." });
     };
-    void judge(socket, options)
+    void inTurn(socket, options)
       .catch(failed)
       .then((verdict) => {
         options.count("token" in verdict ? "accepted" : verdict.code);
@@ -61,7 +89,21 @@ export function installAdmission(
   });
 }
 
-async function judge(socket: Socket, options: AdmissionOptions): Promise<Admitted | Refusal> {
+/** Waits in line, and is judged. */
+async function inTurn(socket: Socket, options: AdmissionOptions): Promise<Admitted | Refusal> {
+  const { line } = options;
+  const leave = await line.enter(() => socket.conn.readyState !== "open");
+  if (!leave) return refusal("overloaded", { retryAfterMs: line.comeBackAfterMs });
+  let verdict: Omit<Admitted, "leave"> | Refusal | undefined;
+  try {
+    verdict = await judge(socket, options);
+    return "token" in verdict ? { ...verdict, leave } : verdict;
+  } finally {
+    if (!verdict || !("token" in verdict)) leave();
+  }
+}
+
+async function judge(socket: Socket, options: AdmissionOptions): Promise<Omit<Admitted, "leave"> | Refusal> {
   if (!options.accepts()) return refusal("unavailable", { message: "This node is leaving; connect again." });
   const taken = await options.rates.takeConnect(addressOf(socket, options.trustedProxies));
   if (!taken.ok) return refusal("rate_limited", { retryAfterMs: taken.retryAfterMs });

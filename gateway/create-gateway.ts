@@ -8,7 +8,7 @@ import { TEXT_MAX } from "../protocol/text.ts";
 import type { Hearing, LocalDevices } from "../src/ports.ts";
 import { adapterHearing } from "./adapter/hearing.ts";
 import { publishEvents, publishSignal } from "./adapter/hub-adapter.ts";
-import { type Admitted, installAdmission } from "./admission.ts";
+import { type Admitted, createLine, installAdmission } from "./admission.ts";
 import { createBroadcaster } from "./broadcaster.ts";
 import { closeConnection } from "./closing.ts";
 import { Connections } from "./connections.ts";
@@ -19,9 +19,11 @@ import { type GatewayMeter, gatewayMeter } from "./gateway-meter.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import { createDispatch } from "./handlers/dispatch.ts";
 import { knownUsers } from "./known-users.ts";
+import type { Line } from "./line.ts";
 import { LocalPeople } from "./local-people.ts";
 import type { News } from "./news.ts";
 import { type BudgetedOutlet, CUT_FACTOR } from "./outlet.ts";
+import type { Connected } from "./ports.ts";
 import { createRates, packetsPerSecond, type Rates } from "./rates.ts";
 import { ReadMarks } from "./read-marks.ts";
 import { Revocations } from "./revocation.ts";
@@ -52,6 +54,8 @@ export interface Gateway {
   takeMessage(userId: UserId): Promise<Taken>;
   /** Connections on this node that listen to the channel. */
   listeners(channelId: ChannelId): number;
+  /** Members of the channel who are connected to this node. */
+  connected(channelId: ChannelId): Connected;
   /** See `News.outOfSpace`. */
   outOfSpace(spaceId: ChannelId, userId: UserId): Promise<boolean>;
   /** These shards have other owners, who serve: heads and attachments are due (rules H1, E4). */
@@ -79,8 +83,15 @@ export function createGateway(given: GatewayOptions): Gateway {
   const revocations = createRevocations(options, connections);
   const { rooms, outlet, subscriptions, news } = createRooms(options, connections, meter);
   const readMarks = new ReadMarks(router, rooms);
-  const io = createSocketServer(options, rooms);
-  const hearing = adapterHearing({ ...redis, subscriptions, channel: `${prefix}:beat:${node}` });
+  const line = createLine(options);
+  const turnedAway = () => options.metrics.connects.inc({ result: "turned_away" });
+  const io = createSocketServer({ ...options, line, turnedAway }, rooms);
+  const hearing = adapterHearing({
+    ...redis,
+    subscriptions,
+    channel: `${prefix}:beat:${node}`,
+    logger: options.logger,
+  });
   const broadcaster = createBroadcaster({
     emit(frame) {
       meter.broadcast(frame.events.length, () => rooms.hear(frame));
@@ -108,6 +119,7 @@ export function createGateway(given: GatewayOptions): Gateway {
     bystanders: news.bystanders,
     outlet,
     io,
+    line,
     accepts: () => accepts,
   };
   const sessions = serve(options, shared);
@@ -130,6 +142,7 @@ export function createGateway(given: GatewayOptions): Gateway {
     isRevoked: (token) => revocations.isRevoked(token),
     takeMessage: (userId) => rates.takeMessage(userId),
     listeners: (channelId) => rooms.listeners(channelId),
+    connected: (channelId) => news.bystanders.connectedTo(channelId),
     outOfSpace: (spaceId, userId) => news.outOfSpace(spaceId, userId),
     onShardsMoved(shards) {
       const moved = new Set(shards);
@@ -144,7 +157,7 @@ export function createGateway(given: GatewayOptions): Gateway {
     async close() {
       accepts = false;
       broadcaster.flush();
-      const parts = [sessions, readMarks, revocations, people, news, rooms, outlet, hearing, guard];
+      const parts = [line, sessions, readMarks, revocations, people, news, rooms, outlet, hearing, guard];
       for (const part of parts) part?.close();
       for (const { socket } of [...connections.all()]) socket.disconnect(true);
       await io.of("/").adapter.close();
@@ -198,6 +211,7 @@ type Shared = {
   bystanders: News["bystanders"];
   outlet: BudgetedOutlet;
   io: Server;
+  line: Line;
   accepts(): boolean;
 };
 
@@ -222,7 +236,7 @@ function serve(options: GatewayOptions, shared: Shared): { close(): void } {
   const count = (result: string) => metrics.connects.inc({ result });
   installAdmission(
     io,
-    { verifyToken, isRevoked, rates, accepts: shared.accepts, trustedProxies, count, log },
+    { verifyToken, isRevoked, rates, line: shared.line, accepts: shared.accepts, trustedProxies, count, log },
     admitted,
   );
   const userExists = knownUsers(accounts);

@@ -4,13 +4,15 @@ import { closeConnection, FAREWELL_MS } from "./closing.ts";
 import type { Connections } from "./connections.ts";
 
 const POLL_MS = 20;
-const WAVES_DEFAULT = 5;
+const WAVES_MIN = 5;
+/** Clients of one wave at most: more waves go instead. What another node lets in within a second or two. Chosen. */
+const WAVE_MAX = 1_000;
 const WAVE_EVERY_MS = 1_000;
 /** Clients of one wave come back spread over as long. */
 const RECONNECT_SPREAD_MS = 2_000;
 
 export type DrainOptions = {
-  /** How many waves; 0 connections need none. Default 5. */
+  /** How many waves; 0 connections need none. Default 5, and more for more than 5,000 connections. */
   waves?: number;
   /** Milliseconds from one wave to the next. Default 1,000. */
   everyMs?: number;
@@ -18,8 +20,8 @@ export type DrainOptions = {
 
 /** Ends every connection that is open now. Resolves when all have gone, 3 s after the last wave at the latest. */
 export async function drainConnections(connections: Connections, options: DrainOptions = {}): Promise<void> {
-  const { waves = WAVES_DEFAULT, everyMs = WAVE_EVERY_MS } = options;
   const all = [...connections.all()];
+  const { waves = Math.max(WAVES_MIN, Math.ceil(all.length / WAVE_MAX)), everyMs = WAVE_EVERY_MS } = options;
   const size = Math.max(1, Math.ceil(all.length / Math.max(1, waves)));
   for (let from = 0; from < all.length; from += size) {
     if (from > 0) await pause(everyMs);

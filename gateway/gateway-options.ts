@@ -44,6 +44,10 @@ export type GatewayOptions = {
   slowCutMs?: number;
   /** Connections of one user on this node; one more takes the place of the oldest. Default 1,000. */
   connectionsPerUser?: number;
+  /** Of the line of handshakes, milliseconds. Default 4,000: as long as the first waits longer, others are turned away. */
+  connectPatienceMs?: number;
+  /** Default 250: a handshake that waits longer for a store holds up the others no more. */
+  connectHoldMs?: number;
   metrics: Metrics;
   logger: Logger;
 };

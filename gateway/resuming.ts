@@ -4,7 +4,7 @@
  */
 import { type Router, StoreAway, type Trace } from "../actors/ports.ts";
 import type { ChannelId, UserId } from "../protocol/ids.ts";
-import type { RefusalCode } from "../protocol/refusals.ts";
+import { type RefusalCode, refused } from "../protocol/refusals.ts";
 import {
   type ChannelSynced,
   type ResumePoints,
@@ -54,6 +54,9 @@ export type ResumeOptions = {
   };
 };
 
+/** One resume. Owners who have not answered after `withinMs` count as out of reach; absent: when the router gives up. */
+export type ResumeAsked = ResumeOptions & { trace: Trace; withinMs?: number };
+
 /** `afterwards` is called when the answer has been sent: only then do events of these channels follow. */
 export type Resumed = { resumed: SessionResumed; afterwards(): void };
 
@@ -65,7 +68,7 @@ export async function resume(
   connection: Connection,
   points: ResumePoints,
   memberships: readonly Membership[] | undefined,
-  options: ResumeOptions & { trace: Trace },
+  options: ResumeAsked,
 ): Promise<Resumed> {
   const named = Object.entries(points) as [ChannelId, [number, number]][];
   const byId = new Map(memberships?.map((membership) => [membership.channel.id, membership]));
@@ -83,10 +86,12 @@ export async function resume(
     left: [],
   };
   const endings: (() => void)[] = [];
+  const patience = patienceOf(options.withinMs);
   await Promise.all(
     named.map(async ([channelId, [seq, epoch]]) => {
       const point = { channelId, seq, epoch, limit, maxBytes, membership: byId.get(channelId) };
-      const outcome = isListed && !point.membership ? "left" : await resumeOne(connection, point, options);
+      const outcome =
+        isListed && !point.membership ? "left" : await resumeOne(connection, point, { ...options, patience });
       if (outcome === "left") resumed.left.push(channelId);
       options.meter.resumed(
         typeof outcome === "string" ? "refused" : outcome.synced.reset ? "reset" : "resumed",
@@ -96,6 +101,7 @@ export async function resume(
       endings.push(outcome.ending);
     }),
   );
+  patience.end();
   const afterwards = () => {
     for (const ending of endings) ending();
   };
@@ -127,12 +133,12 @@ type Point = {
 async function resumeOne(
   connection: Connection,
   { channelId, seq, epoch, limit, maxBytes, membership }: Point,
-  options: ResumeOptions & { trace: Trace },
+  options: ResumeAsked & { patience: Patience },
 ): Promise<{ synced: ChannelSynced; ending: () => void } | "left" | "unknown"> {
-  const { router, rooms, meter, trace } = options;
+  const { router, rooms, meter, trace, patience } = options;
   const entry = rooms.enter(connection, channelId);
   const { userId } = connection;
-  const standing = await standingIn(entry, connection, membership, options);
+  const standing = await patience.atMost(standingIn(entry, connection, membership, options), "unknown");
   if (standing !== "member") {
     if (standing === "outsider") entry.refuse();
     else entry.withdraw();
@@ -147,7 +153,7 @@ async function resumeOne(
   }
   meter.answered("owner");
   const command = { type: "sync", by: userId, afterSeq: seq, epoch, limit } as const;
-  const answer = await router.askChannel(channelId, command, trace);
+  const answer = await patience.atMost(router.askChannel(channelId, command, trace), refused("unavailable"));
   if (!answer.ok) {
     const denied = deniesAccess(answer.error.code);
     if (denied) entry.refuse();
@@ -177,6 +183,24 @@ async function standingIn(
     room.about.learn(opened.channel);
   }
   return spaces.admits(room.about, userId);
+}
+
+type Patience = {
+  /** What comes of it, or `otherwise` once the time is over. */
+  atMost<T>(promise: Promise<T>, otherwise: T): Promise<T>;
+  end(): void;
+};
+
+/** One time for all that is waited for. */
+function patienceOf(withinMs: number | undefined): Patience {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    if (withinMs !== undefined) timer = setTimeout(resolve, withinMs).unref();
+  });
+  return {
+    atMost: (promise, otherwise) => Promise.race([promise, over.then(() => otherwise)]),
+    end: () => clearTimeout(timer),
+  };
 }
 
 function letIn(entry: Entry, synced: ChannelSynced): void {

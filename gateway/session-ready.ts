@@ -9,6 +9,11 @@ import type { Membership, Memberships } from "./ports.ts";
 import { type ResumeOptions, resume } from "./resuming.ts";
 import type { Bystanders } from "./rooms/bystanders.ts";
 
+/**
+ * For the owners of the channels that are resumed, milliseconds: one that died answers nobody until it is replaced, and the
+ * other channels do not wait for it. Chosen: many times what an owner takes that is there.
+ */
+const OWNERS_WITHIN_MS = 1_000;
 /** Between two tries while Postgres is away; jittered, since everyone waits. */
 const RETRY_MS = 1_000;
 
@@ -22,18 +27,20 @@ export type ReadyOptions = ResumeOptions & {
 
 /**
  * Sends `session:ready`, with `resumed` when the handshake brought positions. It does not wait for the session actor
- * (rule E4). While Postgres is away it waits: half a list of channels would read as "you have left the others"; requests
+ * (rule E4), nor long for owners. `known` is called when Postgres has answered. While Postgres is away it waits: half a list of channels would read as "you have left the others"; requests
  * are taken meanwhile, `session:resume` among them. Ends quietly when the connection does.
  */
 export async function sayReady(
   connection: Connection,
   points: ResumePoints | undefined,
-  options: ReadyOptions,
+  options: ReadyOptions & { known(): void },
 ): Promise<void> {
   const memberships = await membershipsOf(connection, options.memberships);
+  options.known();
   if (!memberships) return;
   const trace = { requestId: `${connection.id}:0` };
-  const back = points && (await resume(connection, points, memberships, { ...options, trace }));
+  const withinMs = OWNERS_WITHIN_MS;
+  const back = points && (await resume(connection, points, memberships, { ...options, trace, withinMs }));
   const ready: SessionReady = {
     userId: connection.userId,
     connectionId: connection.id,

@@ -52,7 +52,7 @@ export function serveSessions(options: SessionsOptions): { close(): void } {
 
 function begin(socket: Socket, options: SessionsOptions): void {
   const { admitted, connections, attachments, dispatch, isRevoked, log } = options;
-  const { token, handshake } = admitted.get(socket)!;
+  const { token, handshake, leave } = admitted.get(socket)!;
   const engine = socket.conn as unknown as EngineConnection;
   const sinceMs = options.clock.nowMs();
   const connection: Connection = {
@@ -90,7 +90,7 @@ function begin(socket: Socket, options: SessionsOptions): void {
   // Between the judge and here a revocation may have been read.
   if (isRevoked(token)) closeConnection(connection, { reason: "revoked" });
   else
-    sayReady(connection, handshake.resume, options.ready).catch((error: unknown) => {
+    sayReady(connection, handshake.resume, { ...options.ready, known: leave }).catch((error: unknown) => {
       log.error({ err: error, connectionId: connection.id }, "session not ready");
       closeConnection(connection, { reason: "drain", reconnectAfterMs: 1_000 });
     });

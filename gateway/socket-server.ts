@@ -4,6 +4,7 @@ import { PACKET_BYTES_MAX } from "../protocol/session.ts";
 import { hubAdapter } from "./adapter/hub-adapter.ts";
 import { isOriginAllowed } from "./admission.ts";
 import { FAREWELL_MS } from "./closing.ts";
+import { type DoorOptions, door } from "./door.ts";
 import type { GatewayOptions } from "./gateway-options.ts";
 import type { Rooms } from "./rooms/rooms.ts";
 
@@ -12,7 +13,8 @@ const JOIN_WITHIN_MS = 10_000;
 /** For a pong, milliseconds; socket.io's default. */
 const PONG_WITHIN_MS = 20_000;
 
-type ServerOptions = Pick<GatewayOptions, "prefix" | "redis" | "origins" | "transports" | "heartbeatMs">;
+type ServerOptions = Pick<GatewayOptions, "prefix" | "redis" | "origins" | "transports" | "heartbeatMs"> &
+  Pick<DoorOptions, "line" | "turnedAway">;
 
 /** Not attached to anything yet. `rooms` get what other nodes tell. Ready frames need JSON and no compression. */
 export function createSocketServer(options: ServerOptions, rooms: Pick<Rooms, "hear" | "signal">): Server {
@@ -32,8 +34,10 @@ export function createSocketServer(options: ServerOptions, rooms: Pick<Rooms, "h
     pingTimeout: PONG_WITHIN_MS,
     connectTimeout: JOIN_WITHIN_MS,
     cors: { origin: origins.includes("*") ? true : [...origins] },
-    allowRequest: ({ headers }, decide) =>
-      decide(null, isOriginAllowed(headers.origin, headers.host, origins)),
+    allowRequest: door({
+      ...options,
+      isAllowed: ({ headers }) => isOriginAllowed(headers.origin, headers.host, origins),
+    }),
   });
 }
 

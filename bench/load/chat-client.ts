@@ -126,7 +126,7 @@ export class ChatClient {
 
   #refused(error: Refusal | undefined): void {
     if (error?.retry === "never") this.#options.observer.failed?.("connect", error);
-    else this.#lost("refused");
+    else this.#lost("refused", error?.retryAfterMs);
   }
 
   #lost(reason: string, afterMs = 0): void {

@@ -9,6 +9,7 @@ import type {
   MessageSent,
   REQUESTS,
   RequestName,
+  SessionResumed,
 } from "../../protocol/requests.ts";
 import type { Link } from "./link.ts";
 import type { Behind, Observer } from "./observer.ts";
@@ -74,7 +75,7 @@ export class ClientChannel {
     this.#link = link;
     this.#gapGraceMs = gapGraceMs;
     if (resumed === undefined) {
-      if (this.entered) this.#listenAgain();
+      if (this.entered) this.#resumeAgain();
       else this.#open();
     } else this.#takeDifference("resume", this.position.seq, resumed);
   }
@@ -144,12 +145,16 @@ export class ClientChannel {
     });
   }
 
-  /** The resume did not reach the owner: listens without moving its position, and asks for what it missed. */
-  #listenAgain(): void {
-    const again = () => this.#listenAgain();
-    this.#ask<ChannelOpened>("channel:open", { channelId: this.id }, again, () => {
-      this.#listens();
-      this.#sync();
+  /** The owner could not be reached in time: the same is asked again, until this connection has the channel. */
+  #resumeAgain(): void {
+    const { seq, epoch } = this.position;
+    const again = () => this.#resumeAgain();
+    const points = { channels: { [this.id]: [seq, epoch] } };
+    this.#ask<SessionResumed>("session:resume", points, again, ({ channels, left }) => {
+      const resumed: ChannelSynced | undefined = (channels as Record<string, ChannelSynced>)[this.id];
+      if (resumed !== undefined) this.#takeDifference("resume", seq, resumed);
+      else if ((left as string[]).includes(this.id)) this.#options.observer.failed?.("resume", this.id);
+      else this.#later(again);
     });
   }
 
@@ -250,6 +255,12 @@ export class ClientChannel {
         if (item.attempt === attempt) again(answer.error.retryAfterMs);
       } else if (outbox.done(item)) this.#pump();
     });
+  }
+
+  /** While this connection stands. */
+  #later(run: () => void): void {
+    const link = this.#link;
+    setTimeout(() => link === this.#link && run(), ASK_AGAIN_MS);
   }
 
   /** Asks until it is answered for good: silence and `later` are asked again while this connection stands. */

@@ -14,8 +14,9 @@ export class Latencies {
     numberOfSignificantValueDigits: 3,
   });
 
-  add(ms: number): void {
-    this.#histogram.recordValue(Math.min(HIGHEST_US, Math.max(0, Math.round(ms * 1_000))));
+  add(ms: number, times = 1): void {
+    const us = Math.min(HIGHEST_US, Math.max(0, Math.round(ms * 1_000)));
+    this.#histogram.recordValueWithCount(us, times);
   }
 
   percentiles(): Percentiles {

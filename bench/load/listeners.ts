@@ -11,8 +11,8 @@ import { rawLink } from "./link.ts";
 import { openNodeSocket } from "./node-socket.ts";
 import { inParallel } from "./site.ts";
 
-/** One listener per token, and as many at `bareUrl`. */
-export type ListenOptions = { gatewayUrl: string; bareUrl: string; channelId: string; tokens: string[] };
+/** One listener per token at each of the two that is named. */
+export type ListenOptions = { gatewayUrl?: string; bareUrl?: string; channelId: string; tokens: string[] };
 
 export type Listeners = {
   /** What came since it was asked last, summed over all sockets. */
@@ -61,8 +61,9 @@ function count(name: string, payload: unknown): void {
 }
 
 async function listen({ gatewayUrl, bareUrl, channelId, tokens }: ListenOptions): Promise<void> {
-  await inParallel(tokens.length, (i) => listenAtGateway(gatewayUrl, channelId, tokens[i]!));
-  await inParallel(tokens.length, () => listenBare(bareUrl));
+  if (gatewayUrl !== undefined)
+    await inParallel(tokens.length, (i) => listenAtGateway(gatewayUrl, channelId, tokens[i]!));
+  if (bareUrl !== undefined) await inParallel(tokens.length, () => listenBare(bareUrl));
 }
 
 function listenAtGateway(url: string, channelId: string, token: string): Promise<void> {

@@ -62,6 +62,11 @@ export class Subscriptions {
     if (this.#wanted.has(channel)) void this.#try(channel, RETRY_FIRST_MS);
   }
 
+  /** Makes a new connection: for when nothing is heard over this one, whatever it says of itself. */
+  repair(): void {
+    if (!this.#closed) this.#client.disconnect(true);
+  }
+
   close(): void {
     this.#closed = true;
     this.#wanted.clear();

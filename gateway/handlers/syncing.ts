@@ -13,6 +13,8 @@ export const sync: Handler<"channel:sync"> = async (request, asker, { rooms, rou
   };
   const room = rooms.get(channelId);
   const listener = room?.listener(connection);
+  // What the answer tells must not come once more behind it.
+  if (listener?.state === "live") room?.release();
   const kept = listener && listener.state !== "muted" ? room?.sync(afterSeq, epoch, limit) : undefined;
   meter.answered(kept ? "ring" : "owner");
   if (kept) return answered(kept);

@@ -1,21 +1,30 @@
 /** The listeners of one room, by what they may be sent now, and the writing to them. */
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { encodeEvent, type Frame } from "../adapter/frame.ts";
+import { CROWD_MIN, Crowd } from "./crowd.ts";
 import type { Listener, Outlet, RoomConnection } from "./listener.ts";
 import { isBeyond, lastPlace, type Place, type Run, runAfter } from "./position.ts";
+
+export type AudienceMeter = {
+  /** A run was written to so many. */
+  delivered(frames: number, run: Run): void;
+  /** Events that were not written to someone. */
+  skipped(events: number): void;
+};
 
 export class Audience {
   readonly #channelId: ChannelId;
   readonly #outlet: Outlet;
-  readonly #skipped: (events: number) => void;
+  readonly #meter: AudienceMeter;
+  readonly #crowd = new Crowd(() => this.release());
   readonly #all = new Map<string, Listener>();
   readonly #live = new Set<Listener>();
   readonly #ahead = new Set<Listener>();
 
-  constructor(channelId: ChannelId, outlet: Outlet, skipped: (events: number) => void) {
+  constructor(channelId: ChannelId, outlet: Outlet, meter: AudienceMeter) {
     this.#channelId = channelId;
     this.#outlet = outlet;
-    this.#skipped = skipped;
+    this.#meter = meter;
   }
 
   get size(): number {
@@ -60,6 +69,12 @@ export class Audience {
     else this.#ahead.delete(listener);
   }
 
+  /** Has been given everything up to `place`, where the room stands: from now on it gets what follows. */
+  goLive(listener: Listener, place: Place): void {
+    listener.upTo = place;
+    this.set(listener, this.#crowd.waits ? "ahead" : "live");
+  }
+
   /** Left behind, and told so. */
   leaveBehind(listener: Listener): void {
     this.set(listener, "behind");
@@ -68,6 +83,7 @@ export class Audience {
 
   /** Everyone who is being sent what the room relays, and has not been told of more than `place`. */
   leaveAllBehind(place?: Place): void {
+    this.release();
     for (const listener of [...this.#live]) this.leaveBehind(listener);
     for (const listener of [...this.#ahead])
       if (!place || !isBeyond(listener.upTo!, place)) this.leaveBehind(listener);
@@ -85,23 +101,65 @@ export class Audience {
     return [...this.#outlet.connectionsOf(userId)].flatMap((connection) => this.get(connection) ?? []);
   }
 
-  /** Writes a run to all who may have it; answers how many frames went out. */
-  deliver(run: Run): number {
-    let frames = 0;
-    if (this.#live.size > 0) {
-      const frame = this.#encode(run);
-      for (const listener of this.#live) {
-        if (this.#outlet.offer(listener.connection, frame)) frames += 1;
-        else this.#skip(listener, run);
-      }
+  /** Gives a run to all who may have it: at once, or in a crowd to those who only listen a little later. */
+  deliver(run: Run): void {
+    const crowd = this.#crowd;
+    if (this.#live.size < CROWD_MIN) {
+      this.release();
+      this.#writeTo(this.#live, run);
+      return;
     }
+    // Before they count as such: who begins to speak is given what waits like the others.
+    if (run.events.some(({ by }) => !crowd.hasSpoken(by))) this.release();
+    crowd.heardFrom(run);
+    if (!crowd.gathers) {
+      crowd.begin();
+      this.#writeTo(this.#live, run);
+      return;
+    }
+    const speakers = [...crowd.speakers()].flatMap((userId) => this.ofUser(userId));
+    this.#write(
+      speakers.filter((listener) => this.#live.has(listener)),
+      run,
+    );
+    if (crowd.gather(run)) this.release();
+  }
+
+  /** What waits for those who only listen is written now. */
+  release(): void {
+    if (!this.#crowd.waits) return;
+    const runs = this.#crowd.take();
+    const listening = [...this.#live].filter(({ connection }) => !this.#crowd.hasSpoken(connection.userId));
+    for (const run of runs) this.#writeTo(listening, run);
+    this.#crowd.begin();
+  }
+
+  close(): void {
+    this.#crowd.close();
+  }
+
+  /** To these, and to those who have been told of more than they were given, the rest. */
+  #writeTo(listeners: Iterable<Listener>, run: Run): void {
+    this.#write(listeners, run);
     const place = lastPlace(run);
     for (const listener of this.#ahead) {
       const rest = runAfter(run, listener.upTo!.seq);
       if (rest) this.give(listener, [rest]);
       if (listener.state === "ahead" && !isBeyond(listener.upTo!, place)) this.set(listener, "live");
     }
-    return frames;
+  }
+
+  #write(listeners: Iterable<Listener>, run: Run): void {
+    let frame: Frame | undefined;
+    let frames = 0;
+    for (const listener of listeners) {
+      frame ??= this.#encode(run);
+      // Whom an earlier run has left behind gets nothing more.
+      if (listener.state !== "live") continue;
+      if (this.#outlet.offer(listener.connection, frame)) frames += 1;
+      else this.#skip(listener, run);
+    }
+    this.#meter.delivered(frames, run);
   }
 
   /** Writes a signal to all who hear what the room relays now, and can take it at once. */
@@ -123,7 +181,7 @@ export class Audience {
   }
 
   #skip(listener: Listener, run: Run): void {
-    this.#skipped(run.events.length);
+    this.#meter.skipped(run.events.length);
     this.leaveBehind(listener);
   }
 }

@@ -56,7 +56,7 @@ export class Room {
   constructor(channelId: ChannelId, options: RoomOptions) {
     this.channelId = channelId;
     this.#options = options;
-    this.#audience = new Audience(channelId, options.outlet, (events) => options.meter.skipped(events));
+    this.#audience = new Audience(channelId, options.outlet, options.meter);
     this.#ring = new Ring({ seq: 0, epoch: 0 }, options.budget);
     this.#repair = this.#createRepair();
   }
@@ -93,6 +93,11 @@ export class Room {
     this.#repair.attendHead();
   }
 
+  /** Whoever listens has been given all that the room relayed. */
+  release(): void {
+    this.#audience.release();
+  }
+
   /** What passes through the channel and is not kept: nobody waits for it, and it is not repeated. */
   signal(event: string, payload: object): void {
     this.#audience.signal(encodeEvent(event, payload));
@@ -107,6 +112,7 @@ export class Room {
   enter(connection: RoomConnection): Listener {
     const listener = this.#audience.get(connection) ?? this.#audience.add(connection);
     if (listener.state !== "muted") {
+      this.#audience.release();
       listener.before = this.#standOf(listener);
       listener.takenAt = undefined;
       this.#audience.set(listener, "muted");
@@ -193,6 +199,7 @@ export class Room {
   close(): void {
     this.#closed = true;
     this.#repair.close();
+    this.#audience.close();
     this.#ring.restart(this.#ring.head);
   }
 
@@ -225,7 +232,7 @@ export class Room {
       if (this.#closed) return;
       this.#ring.push(run, this.#options.clock.nowMs());
       for (const piece of cutAtRemovals(run)) {
-        this.#options.meter.delivered(this.#audience.deliver(piece.run), piece.run);
+        this.#audience.deliver(piece.run);
         this.about.follow(piece.run);
         if (piece.removed) this.#takeAway(piece.removed, lastPlace(piece.run));
       }
@@ -259,11 +266,12 @@ export class Room {
     const known = this.#ring.epochAt(place.seq) === place.epoch;
     const runs = known ? this.#ring.after(place.seq, RING_EVENTS_MAX, Number.POSITIVE_INFINITY) : undefined;
     if (!runs) this.#audience.leaveBehind(listener);
-    else if (this.#audience.give(listener, runs)) this.#audience.set(listener, "live");
+    else if (this.#audience.give(listener, runs)) this.#audience.goLive(listener, this.#sequence.position!);
     this.#repair.attendGap();
   }
 
   #takeAway(userId: UserId, at: Place): void {
+    this.#audience.release();
     for (const listener of this.#audience.ofUser(userId)) {
       if (listener.state !== "muted") this.#remove(listener);
       else if (!listener.takenAt || isBeyond(at, listener.takenAt)) listener.takenAt = at;
