@@ -33,6 +33,8 @@ const KINDS_BY_ROW = {
     "uninvited",
     "sync_hole",
     "went_back",
+    "not_reset",
+    "let_in",
     "not_held",
     "not_served",
     "unlike_text",
@@ -50,17 +52,22 @@ export const KINDS: readonly Kind[] = Object.values(KINDS_BY_ROW).flat();
 
 export type Violation = { row: Row; kind: Kind; channelId: string; says: string };
 
-/** Violations of one kind that are kept word by word. */
+/** Violations of one kind that are kept word by word, unless the caller says otherwise. */
 const KEPT_PER_KIND = 20;
 
 export class Findings {
   readonly violations: Violation[] = [];
   readonly counts = new Map<Kind, number>();
+  readonly #keptPerKind: number;
+
+  constructor(keptPerKind = KEPT_PER_KIND) {
+    this.#keptPerKind = keptPerKind;
+  }
 
   add(row: Row, kind: Kind, channelId: string, says: string): void {
     const count = (this.counts.get(kind) ?? 0) + 1;
     this.counts.set(kind, count);
-    if (count <= KEPT_PER_KIND) this.violations.push({ row, kind, channelId, says });
+    if (count <= this.#keptPerKind) this.violations.push({ row, kind, channelId, says });
   }
 }
 

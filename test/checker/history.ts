@@ -32,6 +32,8 @@ export type EventSeen = {
   /** Of a reaction, and how many have put it there now. */
   emoji?: string;
   count?: number;
+  /** Of `member:left`: who is out. */
+  leftBy?: string;
   /** Of the whole event, whatever is kept of it: so that all must have seen the same in every field. */
   digest: string;
 };
@@ -127,7 +129,20 @@ export type ChannelRow = InChannel & { what: "channel"; seq: number; epoch: numb
 /** An event that stands in a shard's log, void entries left out. */
 export type Logged = InChannel & { what: "logged"; epoch: number; event: EventSeen };
 
+/** Whoever put this client's user out of the channel was told that it is done. */
+export type Out = Client & InChannel & { what: "out"; userId: string };
+/** From here on Redis holds what it may lose; `tail` is a number of the run's own. */
+export type Tail = { what: "tail"; tail: number };
+/** Redis is gone: whatever is acked from here on is of another life. */
+export type TailEnd = { what: "tail-end"; tail: number };
+/** The owner of these channels died with that tail: what was acked as `logged` in it may be gone. Last of all records of a run. */
+export type Loss = { what: "loss"; tail: number; channelIds: string[] };
+
 export type HistoryRecord =
+  | Out
+  | Tail
+  | TailEnd
+  | Loss
   | Send
   | Ack
   | RefusedSend
@@ -173,6 +188,8 @@ function saidBy(event: ChannelEvent): Partial<EventSeen> {
     case "reaction:added":
     case "reaction:removed":
       return { messageIds: [event.messageId], emoji: event.emoji, count: event.count };
+    case "member:left":
+      return { leftBy: event.userId };
     default:
       return {};
   }

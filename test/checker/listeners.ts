@@ -18,6 +18,8 @@ type Listener = {
   liveSeq: number;
   /** The client knows that it missed something, and has not caught up since. */
   told: boolean;
+  /** Was put out: where it stands is of no account any more. */
+  isOut: boolean;
 };
 
 export class ListenerRules {
@@ -34,6 +36,9 @@ export class ListenerRules {
     switch (record.what) {
       case "open":
         this.#takeOpen(record);
+        break;
+      case "out":
+        this.#of(record).isOut = true;
         break;
       case "close":
         this.#clients.get(record.client)?.delete(record.channelId);
@@ -69,7 +74,16 @@ export class ListenerRules {
     }
     let listener = channels.get(channelId);
     if (listener === undefined) {
-      listener = { client, channelId, listening: false, seq: 0, above: new Set(), liveSeq: 0, told: false };
+      listener = {
+        client,
+        channelId,
+        listening: false,
+        seq: 0,
+        above: new Set(),
+        liveSeq: 0,
+        told: false,
+        isOut: false,
+      };
       channels.set(channelId, listener);
     }
     return listener;
@@ -157,8 +171,8 @@ export class ListenerRules {
     }
   }
 
-  #checkEnd({ client, channelId, seq, above, told, listening }: Listener): void {
-    if (told) return;
+  #checkEnd({ client, channelId, seq, above, told, isOut, listening }: Listener): void {
+    if (told || isOut) return;
     if (above.size > 0) {
       const first = [...above].reduce((least, at) => Math.min(least, at));
       this.#findings.add(

@@ -265,16 +265,31 @@ export const MUTATIONS: Record<string, Mutation> = {
     },
     (refused) => refused.retry === "never",
   ),
+  "a banned listener hears on": change("events", (live) => {
+    const { client, channelId } = live;
+    const out = { ...live.events[0]!, type: "member:left", clientId: undefined, leftBy: "user" } as const;
+    return [
+      { ...live, events: [{ ...out, digest: "out" }] },
+      { what: "out", client, channelId, userId: "user" },
+      { ...live, events: [{ ...out, seq: out.seq + 1, leftBy: undefined, digest: "more" }] },
+    ];
+  }),
+  "a client stands on a lost history": (history, pick) => {
+    const places = history.filter(
+      (record): record is Live => record.what === "events" && unrepaired(record, history),
+    );
+    const live = places[pick % places.length];
+    if (live === undefined) return undefined;
+    const { channelId, epoch } = live;
+    const gone = { ...live.events[0]!, type: "member:updated", clientId: undefined, digest: "gone" } as const;
+    const before: Live = { ...live, epoch: epoch - 1, events: [gone] };
+    const lost = history.toSpliced(history.indexOf(live), 0, before);
+    return [{ what: "tail", tail: 0 }, ...lost, { what: "loss", tail: 0, channelIds: [channelId] }];
+  },
   "a message that nobody sent was heard": change("events", (live, history) => {
     const seq = headOf(history, live.channelId) + 1;
-    const ghost: EventSeen = {
-      seq,
-      type: "message:new",
-      by: "user-0",
-      clientId: "ghost",
-      atMs: 1e9,
-      digest: "ghost",
-    };
+    const said = { type: "message:new", by: "user-0", clientId: "ghost" } as const;
+    const ghost: EventSeen = { seq, ...said, atMs: 1e9, digest: "ghost" };
     return [live, { ...live, events: [ghost] }];
   }),
 };

@@ -2,16 +2,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { ChatClient } from "../../bench/load/chat-client.ts";
-import { inParallel, makeSite, type Person, type Site } from "../../bench/load/site.ts";
+import { makeSite, type Person, type Site } from "../../bench/load/site.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import type { Durability } from "../../protocol/message.ts";
 import { check, type Report } from "../checker/checker.ts";
 import type { HistoryRecord } from "../checker/history.ts";
-import type { TestCluster, TestNode } from "../support/cluster.ts";
-import { gesture, threadToReplyIn } from "./gestures.ts";
+import type { TestCluster, TestNode, TestRedisServers } from "../support/cluster.ts";
+import { foldsOf } from "./folds.ts";
+import { gesture, READ_MARK, threadToReplyIn } from "./gestures.ts";
+import { Guests } from "./guests.ts";
+import { oddKind } from "./links.ts";
 import { Recorder } from "./recorder.ts";
-import { served, unreadOf } from "./served.ts";
 import { loggedHistory, ownersOf, storedHistory } from "./stores.ts";
+
+/** What a conversation needs of a cluster. Clients connect to the nodes that it has in the beginning. */
+type Talkative = Pick<TestCluster<TestRedisServers>, "nodes" | "redis" | "databaseUrl" | "logTails">;
 
 export type ChatterOptions = {
   channels: number;
@@ -21,6 +26,14 @@ export type ChatterOptions = {
   everyMs: number;
   /** What the first member of each channel asks for. */
   durability?: Durability;
+  /** `mixed`: clients of every kind; else all are official ones over WebSocket. */
+  kinds?: "mixed";
+  /** So many channels have a guest each, who listens, and is put out by `putOut`. */
+  guests?: number;
+  /** Where clients reach a node; default: where it listens. */
+  urlOf?: (node: TestNode) => string;
+  /** Not before `unfold`: whatever 0.1.0 refuses. Texts and read marks are all that there is. */
+  plain?: boolean;
 };
 
 /** After the faults are over: longest backoff of an outbox, and a backlog's way into Postgres. */
@@ -32,25 +45,32 @@ const GESTURE_EVERY = 2;
 
 export class Chatter {
   readonly recorder = new Recorder();
-  readonly #cluster: TestCluster;
+  readonly #cluster: Talkative;
   readonly #site: Site;
   readonly #clients: ChatClient[][];
+  readonly #guests: Guests;
   readonly #everyMs: number;
+  readonly #urlOf: (node: TestNode) => string;
   /** Where clients connect; they look at it with each try. */
   readonly #nodes: string[] = [];
   #writing: NodeJS.Timeout | undefined;
   #messages = 0;
+  #isPlain: boolean;
+  /** All that was judged, and the verdict: once there is one. */
+  judged: { history: readonly HistoryRecord[]; report: Report } | undefined;
   /** What stood in the log before Redis was made to forget it. */
   readonly #kept: HistoryRecord[] = [];
 
-  private constructor(cluster: TestCluster, site: Site, options: ChatterOptions) {
+  private constructor(cluster: Talkative, site: Site, options: ChatterOptions) {
     this.#cluster = cluster;
     this.#site = site;
     this.#everyMs = options.everyMs / options.channels;
+    this.#isPlain = options.plain === true;
+    this.#urlOf = options.urlOf ?? (({ url }) => url);
     const nodes = this.#nodes;
     this.goTo(cluster.nodes);
     this.#clients = site.channels.map(({ id, members }, c) =>
-      members.map((person, m) =>
+      members.slice(0, options.members).map((person, m) =>
         this.recorder.client({
           name: `c${c}m${m}`,
           person,
@@ -58,27 +78,29 @@ export class Chatter {
           firstNode: c + m,
           channelIds: [id],
           durability: m === 0 ? options.durability : undefined,
+          kind: options.kinds && m === options.members - 1 ? oddKind(c) : undefined,
         }),
       ),
     );
+    this.#guests = new Guests(this.recorder, nodes, site.channels.slice(0, options.guests ?? 0));
   }
 
   /** Makes people and channels, connects everyone, and resolves when all listen. Member `m` of channel `c` starts at node `c + m`. */
-  static async start(cluster: TestCluster, options: ChatterOptions): Promise<Chatter> {
+  static async start(cluster: Talkative, options: ChatterOptions): Promise<Chatter> {
     const nodes = cluster.nodes.map(({ url }) => url);
-    const { channels, members } = options;
+    const { channels, guests = 0 } = options;
+    const members = options.members + (guests > 0 ? 1 : 0);
     const site = await makeSite({ nodes, people: members, channels, membersPerChannel: members });
     const chatter = new Chatter(cluster, site, options);
-    for (const client of chatter.clients) client.start();
-    await expect
-      .poll(() => chatter.clients.every((client) => client.listening), { timeout: 20_000 })
-      .toBe(true);
+    const everyone = [...chatter.clients, ...chatter.#guests.clients];
+    for (const client of everyone) client.start();
+    await expect.poll(() => everyone.every((client) => client.listening), { timeout: 20_000 }).toBe(true);
     return chatter;
   }
 
   /** Whoever connects from now on finds these. */
   goTo(nodes: readonly TestNode[]): void {
-    this.#nodes.splice(0, this.#nodes.length, ...nodes.map(({ url }) => url));
+    this.#nodes.splice(0, this.#nodes.length, ...nodes.map(this.#urlOf));
   }
 
   get clients(): ChatClient[] {
@@ -98,6 +120,11 @@ export class Chatter {
     return this.#clients[channel]!;
   }
 
+  /** From here on they do all that there is to do. */
+  unfold(): void {
+    this.#isPlain = false;
+  }
+
   /** Everyone writes in turn, until `hush`. */
   talk(): void {
     this.#writing = setInterval(() => this.say(), this.#everyMs);
@@ -112,12 +139,19 @@ export class Chatter {
     const m = turn % members.length;
     const channelId = this.channelIds[channel]!;
     const reader = this.recorder.reader(`c${channel}m${m}`, channelId);
-    const thread = turn % REPLY_EVERY === 0 ? threadToReplyIn(reader) : undefined;
+    const replies = turn % REPLY_EVERY === 0 && !this.#isPlain;
+    const thread = replies ? threadToReplyIn(reader) : undefined;
     members[m]!.send(channelId, `message ${k}`, thread?.id);
     if (turn % GESTURE_EVERY > 0) return;
     const which = Math.floor(turn / GESTURE_EVERY / members.length);
-    for (const change of gesture(which + m + channel, channelId as ChannelId, reader, m === 0))
+    const gestureNo = this.#isPlain ? READ_MARK : which + m + channel;
+    for (const change of gesture(gestureNo, channelId as ChannelId, reader, m === 0))
       members[m]!.change(channelId, change);
+  }
+
+  /** The guests are banned; resolves when all their owners have heard that it is done. */
+  putOut(): Promise<void> {
+    return this.#guests.putOut();
   }
 
   hush(): void {
@@ -150,8 +184,8 @@ export class Chatter {
   }
 
   /** Resolves when all of these have been acked in after `sinceMs`. */
-  async untilAllAcked(channelIds: readonly string[], sinceMs: number): Promise<void> {
-    await expect.poll(() => this.silentSince(channelIds, sinceMs), { timeout: 30_000 }).toEqual([]);
+  async untilAllAcked(channelIds: readonly string[], sinceMs: number, withinMs = 30_000): Promise<void> {
+    await expect.poll(() => this.silentSince(channelIds, sinceMs), { timeout: withinMs }).toEqual([]);
   }
 
   /** The greatest reign of which anyone has heard an event, by channel, in the order of `channelIds`. */
@@ -182,13 +216,9 @@ export class Chatter {
   longestPauseMs(channelIds: readonly string[], fromMs: number): number {
     const { acks } = this.recorder.tally;
     const end = acks.at(-1)!.atMs;
-    const pauses = channelIds.map((id) => {
-      const times = [
-        fromMs,
-        ...acks.filter((ack) => ack.channelId === id && ack.atMs > fromMs).map(({ atMs }) => atMs),
-        end,
-      ];
-      return times.slice(1).reduce((longest, at, i) => Math.max(longest, at - times[i]!), 0);
+    const pauses = channelIds.flatMap((id) => {
+      const here = acks.filter((ack) => ack.channelId === id && ack.atMs > fromMs).map(({ atMs }) => atMs);
+      return [...here, end].map((atMs, k) => atMs - (here[k - 1] ?? fromMs));
     });
     return Math.max(...pauses);
   }
@@ -220,9 +250,12 @@ export class Chatter {
     ) {
       stored = await storedHistory(databaseUrl, redis.url, this.channelIds);
     }
-    const folds = await this.#folds();
-    for (const client of this.clients) client.stop();
-    return check([...history, ...this.#kept, ...folds, ...stored]);
+    const folds = await foldsOf(this.#seats(), this.#nodes, SETTLE_MS);
+    for (const client of [...this.clients, ...this.#guests.clients]) client.stop();
+    const judged = [...history, ...this.#kept, ...folds, ...stored];
+    const report = await check(judged);
+    this.judged = { history: judged, report };
+    return report;
   }
 
   /** A mark that was acked may be lost with its owner, within a second (rule L7): everyone says once more how far they have read. */
@@ -230,31 +263,6 @@ export class Chatter {
     for (const { client, reader, channelId } of this.#seats())
       client.change(channelId, { name: "channel:read", payload: { channelId, seq: reader.readSeq } });
     await expect.poll(() => this.#unsettled(), { timeout: SETTLE_MS }).toEqual([]);
-  }
-
-  /** What everyone holds, and what they are served on a node that is not their own. */
-  async #folds(): Promise<HistoryRecord[]> {
-    const pairs = await inParallel(this.#seats().length, async (i) => {
-      const { name, person, reader, channelId } = this.#seats()[i]!;
-      const { fromSeq, repliesAfterSeq, messages } = reader;
-      const nodes = this.#nodes.map((_, n) => this.#nodes[(i + 1 + n) % this.#nodes.length]!);
-      // The list of channels follows Postgres, which has read marks a moment later.
-      const endMs = performance.now() + SETTLE_MS;
-      while ((await unreadOf(nodes, person, channelId)) !== reader.unread && performance.now() < endMs)
-        await sleep(200);
-      const { unread } = reader;
-      const held = {
-        what: "held",
-        client: name,
-        channelId,
-        fromSeq,
-        repliesAfterSeq,
-        messages,
-        unread,
-      } as const;
-      return [held, { ...(await served(nodes, person, channelId)), client: name }];
-    });
-    return pairs.flat();
   }
 
   /** Everyone in every channel. */

@@ -11,6 +11,9 @@ const REPLIES_MAX = 6;
 const PINS_MAX = 3;
 const EMOJIS = ["👍", "🎉", "🙂"];
 
+/** Among gestures, the one that 0.1.0 knows. */
+export const READ_MARK = 2;
+
 const isStanding = ({ deletedAtMs, threadId }: Message) =>
   deletedAtMs === undefined && threadId === undefined;
 
@@ -38,7 +41,7 @@ export function gesture(k: number, channelId: ChannelId, reader: Reader, isOwner
         { name: "message:edit", payload: { messageId: mine.id, content: `${mine.content}, edited (${k})` } },
       ];
     }
-    case 2:
+    case READ_MARK:
       return [{ name: "channel:read", payload: { channelId, seq: Math.max(0, reader.fold.seq - (k % 5)) } }];
     case 3:
       return [

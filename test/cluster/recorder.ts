@@ -1,36 +1,24 @@
 /** Clients that write down everything they see, and the history that comes of it: what the checker judges. */
-import { io } from "socket.io-client";
 import { ChatClient } from "../../bench/load/chat-client.ts";
 import type { Change } from "../../bench/load/client-channel.ts";
-import type { OpenLink } from "../../bench/load/link.ts";
 import type { Observer } from "../../bench/load/observer.ts";
 import type { Person } from "../../bench/load/site.ts";
 import type { ChannelEvent } from "../../protocol/events.ts";
 import type { UserId } from "../../protocol/ids.ts";
 import type { Durability } from "../../protocol/message.ts";
 import type { RefusalCode } from "../../protocol/refusals.ts";
-import { type Changed, type EventSeen, eventSeen, type HistoryRecord } from "../checker/history.ts";
+import {
+  type Changed,
+  type EventSeen,
+  eventSeen,
+  type HistoryRecord,
+  type Loss,
+  type Out,
+  type Tail,
+  type TailEnd,
+} from "../checker/history.ts";
+import { CLIENT_KINDS, type ClientKind } from "./links.ts";
 import { Reader } from "./reader.ts";
-
-/** The official client, without its own reconnection: a resume names positions that only we know. */
-export const officialLink: OpenLink = (nodeUrl, auth, on) => {
-  const socket = io(nodeUrl, { auth, reconnection: false, forceNew: true, transports: ["websocket"] });
-  socket.on("connect_error", (error: Error & { data?: unknown }) => {
-    // Refused by the server, or not reached at all.
-    if (error.data === undefined) on.closed("transport");
-    else on.refused(error.data);
-  });
-  socket.on("disconnect", (reason) => on.closed(reason));
-  socket.onAny((name: string, payload: unknown) => on.event(name, payload));
-  return {
-    emit: (name, payload, onAnswer) => void socket.emit(name, payload, onAnswer),
-    close() {
-      socket.removeAllListeners();
-      socket.offAny();
-      socket.disconnect();
-    },
-  };
-};
 
 /** What a change is called in the history; those that leave no event have no name. */
 const CHANGES: Partial<Record<Change["name"], Changed["change"]>> = {
@@ -68,16 +56,27 @@ export class Recorder {
     firstNode: number;
     channelIds: readonly string[];
     durability?: Durability;
+    kind?: ClientKind;
+    /** It will be refused for good at some time, and that is right. */
+    isGuest?: boolean;
   }): ChatClient {
-    const { name, person, durability } = options;
+    const { name, person, durability, kind = "websocket", isGuest = false } = options;
     for (const id of options.channelIds) this.#readers.set(`${name} ${id}`, new Reader(person.id as UserId));
     return new ChatClient({
       ...options,
       token: person.token,
       enter: "channel:join",
-      openLink: officialLink,
-      observer: this.#observer(name, person.id, durability),
+      ...CLIENT_KINDS[kind],
+      observer: {
+        ...this.#observer(name, person.id, durability),
+        ...(isGuest && { failed: () => {} }),
+      },
     });
+  }
+
+  /** What the run itself brings about, in its place between what clients see. */
+  mark(record: Tail | TailEnd | Loss | Out): void {
+    this.history.push(record);
   }
 
   /** What the client of this name holds of a channel. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster } from "../support/cluster.ts";
 import { Chatter } from "./chatter.ts";
-import { officialLink } from "./recorder.ts";
+import { officialLink } from "./links.ts";
 
 let cluster: TestCluster;
 beforeAll(async () => {

@@ -1,5 +1,4 @@
 /** What the stores hold of some channels after a run: the end of every history. */
-import { Redis } from "ioredis";
 import pg from "pg";
 import { isEvent } from "../../actors/ports.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
@@ -10,6 +9,7 @@ import { parseRow } from "../../src/cluster/placement-table.ts";
 import { shardOf } from "../../src/cluster/shard-of.ts";
 import { eventSeen, type HistoryRecord } from "../checker/history.ts";
 import type { TestNode } from "../support/cluster.ts";
+import { redisAt } from "../support/redis-at.ts";
 
 const PREFIX = "hub";
 const SHARDS = 256;
@@ -57,7 +57,7 @@ async function inPostgres(url: string, channelIds: readonly string[]): Promise<H
 
 /** All events in the logs of these channels, in the order of the log. */
 export async function loggedHistory(url: string, channelIds: readonly string[]): Promise<HistoryRecord[]> {
-  const redis = new Redis(url);
+  const redis = redisAt(url);
   const wanted = new Set(channelIds);
   const logged: HistoryRecord[] = [];
   try {
@@ -81,7 +81,7 @@ export async function ownersOf(
   redisUrl: string,
   channelIds: readonly string[],
 ): Promise<Map<string, string>> {
-  const redis = new Redis(redisUrl);
+  const redis = redisAt(redisUrl);
   try {
     const table = await redis.hgetall(clusterKeys(PREFIX).placement);
     return new Map(

@@ -4,14 +4,14 @@ import { expect } from "vitest";
 import { createAudit, type Drift } from "../../src/store/audit.ts";
 import { openPool } from "../../src/store/pools.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
-import type { TestCluster } from "./cluster.ts";
+import type { TestCluster, TestRedisServers } from "./cluster.ts";
 
 /** Channels per statement. */
 const AT_ONCE = 200;
 const NONE = { messageCounts: 0, memberCounts: 0, replyCounts: 0, reactions: 0 };
 
 /** Ends the cluster; rejects where its tables say numbers that a recount of every channel does not find. */
-export async function stopAudited(cluster: TestCluster | undefined): Promise<void> {
+export async function stopAudited(cluster: TestCluster<TestRedisServers> | undefined): Promise<void> {
   try {
     if (cluster) expect(await driftOf(cluster.databaseUrl)).toMatchObject(NONE);
   } finally {

@@ -34,15 +34,20 @@ export type TestNode = {
   thaw(): void;
 };
 
-export type TestCluster = {
+/** Servers that a cluster may use instead of its own Redis: `url` has a form of `REDIS_URL`. */
+export type TestRedisServers = { readonly url: string; stop(): Promise<void> };
+
+export type TestCluster<R extends TestRedisServers = TestRedis> = {
   /** In the order of their start; those that ended stay in the list. */
   readonly nodes: readonly TestNode[];
-  readonly redis: TestRedis;
+  readonly redis: R;
   readonly postgres: TestPostgres;
   readonly databaseUrl: string;
   readonly adminToken: string;
-  /** One more; with the name of one that ended, its next incarnation. Resolves when it serves. */
-  addNode(options?: { name?: string; env?: Record<string, string> }): Promise<TestNode>;
+  /** One more; with the name of one that ended, its next incarnation. `main`: of another version. Resolves when it serves. */
+  addNode(options?: { name?: string; env?: Record<string, string>; main?: string }): Promise<TestNode>;
+  /** Where the logs of its nodes are, one file a name, until `stop`. */
+  readonly logDir: string;
   /** The last lines of every node's log: for the message of a test that failed. */
   logTails(lines?: number): string;
   /** Ends nodes, then stores, and removes every trace. Call it in `afterAll`, whatever happened. */
@@ -56,14 +61,21 @@ export type TestClusterOptions = {
   redis?: TestRedisOptions;
   /** Settings of Postgres over the fast and forgetful ones. */
   postgres?: Record<string, string>;
+  /** `false`: the first node does it, of whatever version. */
+  migrated?: false;
 };
 
 /** Starts stores, migrates, starts the nodes side by side, and resolves when all serve. Rejects with the log of one that does not. */
 export async function startCluster(options: TestClusterOptions): Promise<TestCluster> {
-  const [redis, postgres] = await Promise.all([
-    startRedis(options.redis),
-    startPostgres({ settings: options.postgres }),
-  ]);
+  return startClusterOn(await startRedis(options.redis), options);
+}
+
+/** The same on these servers, which are stopped with it, also when it does not come about. */
+export async function startClusterOn<R extends TestRedisServers>(
+  redis: R,
+  options: Omit<TestClusterOptions, "redis">,
+): Promise<TestCluster<R>> {
+  const postgres = await startPostgres({ settings: options.postgres });
   const dir = temporaryDir("nodes");
   const nodes: TestNode[] = [];
   const running: NodeProcess[] = [];
@@ -81,8 +93,8 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     ...options.env,
   };
   let names = 0;
-  const addNode: TestCluster["addNode"] = async ({ name = `node-${names++}`, env = {} } = {}) => {
-    const node = spawnNode({ name, env: { ...shared, ...env }, logFile: logOf(dir, name) });
+  const addNode: TestCluster["addNode"] = async ({ name = `node-${names++}`, env = {}, main } = {}) => {
+    const node = spawnNode({ name, env: { ...shared, ...env }, logFile: logOf(dir, name), main });
     running.push(node);
     const forget = reapAfterUs(node.pid);
     void node.exited.then(forget);
@@ -96,7 +108,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     removeDir(dir);
   };
   try {
-    await migrateDatabase(databaseUrl);
+    if (options.migrated !== false) await migrateDatabase(databaseUrl);
     const started = await Promise.all(Array.from({ length: options.nodes }, () => addNode()));
     nodes.sort((a, b) => started.indexOf(a) - started.indexOf(b));
   } catch (error) {
@@ -111,6 +123,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     adminToken,
     addNode,
     stop,
+    logDir: dir,
     logTails: (lines) => tails(dir, lines),
   };
 }

@@ -10,8 +10,10 @@ import type { GatewayOptions } from "../../gateway/gateway-options.ts";
 import { listHistory } from "../../gateway/routes/rest-doubles.ts";
 import type { ChannelEvents } from "../../protocol/events.ts";
 import { type ChannelId, type UserId, uuidv7TimeMs } from "../../protocol/ids.ts";
-import { openRedis, type RedisAddress, type RedisClient, whenReady } from "../../src/cluster/redis.ts";
+import { openRedis, type RedisClient, whenReady } from "../../src/cluster/redis.ts";
+import type { RedisAddress } from "../../src/lib/redis-address.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { addressOf } from "./redis-at.ts";
 
 /** What a token of the stage says: `<userId> <issuedAtMs> <expiresAtMs>`. */
 export function tokenOf(
@@ -53,7 +55,7 @@ export type Client = {
 };
 
 export async function createStage(redis: string | RedisAddress, prefix: string): Promise<Stage> {
-  const address: RedisAddress = typeof redis === "string" ? { kind: "standalone", url: redis } : redis;
+  const address = typeof redis === "string" ? addressOf(redis) : redis;
   const channels = memoryChannels();
   const closers: (() => unknown)[] = [];
   const revoked: Stage["revoked"] = [];

@@ -1,10 +1,11 @@
 /** Real Postgres servers that a test may stop, start and kill. */
 import { randomBytes } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import {
   findPostgres,
+  type PostgresTools,
   postgresUrl,
   postmasterFacts,
   startPostgresServer,
@@ -40,7 +41,17 @@ export type TestPostgres = {
   start(): Promise<void>;
   /** SIGKILL of the whole server. Its processes are gone when this resolves; `start` recovers. */
   kill(): Promise<void>;
+  /** Another server that follows this one by streaming replication, and can be asked meanwhile. */
+  startStandby(): Promise<TestStandby>;
   /** Stops it and removes its folder. */
+  remove(): Promise<void>;
+};
+
+export type TestStandby = {
+  readonly port: number;
+  readonly adminUrl: string;
+  /** It follows no more, and takes writes when this resolves. */
+  promote(): Promise<void>;
   remove(): Promise<void>;
 };
 
@@ -76,8 +87,51 @@ export async function startPostgres(
       await killServer(dir);
       forget();
     },
+    startStandby: () => startStandby({ tools, dir, port, settings, adminUrl }),
     async remove() {
       await stop();
+      removeDir(parent);
+    },
+  };
+}
+
+type Primary = {
+  tools: PostgresTools;
+  dir: string;
+  port: number;
+  settings: Record<string, string>;
+  adminUrl: string;
+};
+
+/** A copy of the running primary's folder, made as an operator makes one, without `pg_basebackup`: it is not among our binaries. */
+async function startStandby(primary: Primary): Promise<TestStandby> {
+  const { tools, settings } = primary;
+  const parent = temporaryDir("standby");
+  const dir = join(parent, "data");
+  const label = await withAdmin(primary.adminUrl, async (admin) => {
+    await admin.query("select pg_backup_start('standby', true)");
+    const isOfThisRun = (file: string) => /\/(postmaster\.(pid|opts)|pg_replslot\/.+)$/.test(file);
+    cpSync(primary.dir, dir, { recursive: true, filter: (file) => !isOfThisRun(file) });
+    const { rows } = await admin.query("select labelfile from pg_backup_stop(false)");
+    return String(rows[0].labelfile);
+  });
+  writeFileSync(join(dir, "backup_label"), label);
+  writeFileSync(join(dir, "standby.signal"), "");
+  chmodSync(dir, 0o700);
+  const follow = `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=postgres application_name=standby'\n`;
+  appendFileSync(join(dir, "postgresql.auto.conf"), follow);
+  const { port, forget } = await onFreePort(async (port) => {
+    await startPostgresServer(tools, { dir, port, settings });
+    return { port, forget: reapAfterUs(postmasterFacts(dir)!.pid, parent) };
+  });
+  const adminUrl = postgresUrl({ port }, "postgres");
+  return {
+    port,
+    adminUrl,
+    promote: () => withAdmin(adminUrl, async (admin) => void (await admin.query("select pg_promote(true)"))),
+    async remove() {
+      await stopPostgresServer(tools, dir);
+      forget();
       removeDir(parent);
     },
   };
