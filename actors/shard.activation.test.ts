@@ -233,6 +233,15 @@ describe("rule A1: activation and passivation", () => {
     expect(shard.actors.census().channels).toBe(0);
   });
 
+  it("answers unavailable, and breaks nothing, where the row is of a later reign", async () => {
+    await shard.ask(create());
+    shard.passivate();
+    const row = shard.world.facts.rows.get(room)!;
+    row.channel = { ...row.channel, epoch: shard.gate.epoch + 1 };
+    expect(code(await shard.ask(send(1)))).toBe("unavailable");
+    expect(shard.world.alarms).toEqual([]);
+  });
+
   it("buffers commands across passivation and loses none", async () => {
     await shard.ask(create());
     shard.passivate();

@@ -30,6 +30,8 @@ const MAY_IMPORT: [file: RegExp, reach: RegExp[]][] = [
   [/^src\/store\//, [...ground, /^src\/store\//, node, /^npm:(pg|kysely|node-pg-migrate|pino|uuid)$/]],
   [/^src\/config(\/|\.ts$)/, [/^src\/(lib|config)\//, /^src\/start\/trouble\.ts$/, node]],
   [/^src\/(main\.ts|node\/)/, [/./]],
+  // The load generator of the benches, where it is there: loaded when it is asked for.
+  [/^src\/cli\/load\.ts$/, [/^src\/(cli|lib)\//, /^src\/ports\.ts$/, /^bench\/load\//]],
   [
     /^src\/(cli|start)(\/|\.ts$)/,
     [

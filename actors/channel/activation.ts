@@ -53,7 +53,8 @@ function greatest(before: Mark | undefined, mark: Mark): Mark {
  * The channel's state for this reign. `unflushed` is what the log held before this call: what reached Postgres meanwhile is in
  * the row as well, and is skipped. Where the row is behind what this reign has confirmed (Postgres went back, rule P1, or could
  * not store an event, rule J2), the resume window goes on from it: no place in a channel is given twice. Rejects with
- * `StoreAway`, also where the window does not reach; with a broken promise where log and row do not fit together.
+ * `StoreAway`, also where the window does not reach, and where the row is of a later reign, which this one has not heard of yet;
+ * with a broken promise where log and row do not fit together.
  */
 export async function activate(
   id: ChannelId,
@@ -63,6 +64,8 @@ export async function activate(
   tail: Tail,
 ): Promise<ChannelState> {
   const row = await facts.channel(id);
+  if (row && row.channel.epoch > reign)
+    throw new StoreAway(`${id} has gone on in a later reign than ${reign}`);
   const state = restore(id, reign, row, tail);
   replay(state, unflushed);
   const [confirmedSeq] = tail.head(id) ?? [0];

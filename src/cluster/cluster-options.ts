@@ -1,4 +1,5 @@
 /** What one node's part in the cluster is given. */
+import type { Connected } from "../../gateway/ports.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { Hearing, LocalDevices } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -8,8 +9,8 @@ import type { NodeRole } from "./nodes.ts";
 import type { OpenShard } from "./shard-host.ts";
 
 export type ClusterOptions = GroundOptions & {
-  /** Version of the protocol between client and server. */
-  protocol: number;
+  /** What this node knows of entries, commands and columns (rule E7): `LEVEL`, unless a test says less. */
+  level: number;
   /** Where clients and Prometheus reach this node. */
   url: string;
   metricsUrl: string;
@@ -19,6 +20,8 @@ export type ClusterOptions = GroundOptions & {
   record: ClusterRecord;
   /** Connections on this node that listen to the channel, for `hubbub channel`. */
   listeners: (channelId: ChannelId) => number;
+  /** Members of the channel who are connected to this node. Nobody where it has no gateway. */
+  connected: (channelId: ChannelId) => Connected;
   /** The gateway of this node, for what session actors of any node tell their people. First asked for after `start`. */
   devices: () => LocalDevices;
   /**

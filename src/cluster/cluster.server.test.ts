@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { freshPrefix, startRedis, type TestRedis } from "../../test/support/servers.ts";
+import { LEVEL } from "../lib/level.ts";
 import { Nodes, SHARDS, type TestNode } from "./harness.ts";
 import { clusterKeys } from "./keys.ts";
 
@@ -145,6 +146,8 @@ describe("joining and leaving", () => {
     await settled(a, { a: SHARDS });
     const status = await a.cluster.status();
     expect(status).toEqual({
+      atMs: expect.any(Number),
+      shards: { count: SHARDS, moving: 0, unserved: 0 },
       nodes: [
         {
           id: a.cluster.incarnation,
@@ -157,6 +160,12 @@ describe("joining and leaving", () => {
           draining: false,
           shards: SHARDS,
           utilisation: expect.any(Number),
+          lagMs: expect.any(Number),
+          load: 0,
+          unflushedEvents: SHARDS,
+          unflushedAgeMs: expect.any(Number),
+          version: "0.1.0",
+          startedAtMs: expect.any(Number),
         },
       ],
       leader: a.cluster.incarnation,
@@ -185,7 +194,9 @@ describe("the cluster's record", () => {
     await expect(nodes.start("b", { shards: 64 })).rejects.toThrow(
       "configured for shards 64, but the cluster's record in Postgres says 32",
     );
-    await expect(nodes.start("c", { protocol: 2 })).rejects.toThrow("protocol 2");
+    await expect(nodes.start("c", { level: LEVEL - 1 })).rejects.toThrow(
+      `knows level ${LEVEL - 1}, but the cluster's record in Postgres says ${LEVEL}`,
+    );
   });
 
   it("refuses it by Redis's record as well, and writes that record anew from Postgres", async ({
@@ -196,6 +207,6 @@ describe("the cluster's record", () => {
     await expect(nodes.start("a")).rejects.toThrow("record in Redis says 16");
     await inspect.del(keys.cluster);
     await nodes.start("b");
-    expect(await inspect.hgetall(keys.cluster)).toMatchObject({ shards: "32", protocol: "1" });
+    expect(await inspect.hgetall(keys.cluster)).toMatchObject({ shards: "32", protocol: String(LEVEL) });
   });
 });

@@ -1,16 +1,20 @@
 /** One node's part in the cluster: it joins, takes its share of the shards, finds everyone else's, and leaves in order. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock, Devices, NodeNews, Router } from "../../actors/ports.ts";
+import type { ConnectedMembers } from "../../gateway/ports.ts";
 import type { ChannelId } from "../../protocol/ids.ts";
 import { assert } from "../lib/assert.ts";
-import type { ChannelStatus, ClusterStatus } from "../ports.ts";
+import { FIRST_LEVEL } from "../lib/level.ts";
+import type { ChannelStatus, ClusterStatus, Placement } from "../ports.ts";
 import type { ClusterOptions, ClusterParts } from "./cluster-options.ts";
 import { agreeInRedis, mustAgree } from "./cluster-record.ts";
 import { disconnect, type Ground, layGround, whenConnected } from "./ground.ts";
 import { Leadership } from "./leader.ts";
 import { NodeLease } from "./lease.ts";
+import { followLevel, LevelRise } from "./level-rise.ts";
 import { Messaging } from "./messaging.ts";
-import { fromFields, type LiveNode, type NodeRecord } from "./nodes.ts";
+import { countUnserved, hasSuccessor, newestNamed } from "./neighbours.ts";
+import { fromFields, type NodeRecord } from "./nodes.ts";
 import { untilAnswered } from "./redis.ts";
 import type { Lease } from "./shard-host.ts";
 import { Vitals } from "./vitals.ts";
@@ -19,8 +23,6 @@ import { Vitals } from "./vitals.ts";
 const DRAIN_LOOK_MS = 100;
 /** The last node to drain lets Postgres catch up for this long; the rest stays in the log (rule P3). */
 const LAST_FLUSH_MS = 10_000;
-/** Leases are renewed every 2 s; half as much again for a busy node. */
-const RENEWED_WITHIN_MS = 3_000;
 /** A node that stops without having drained gives its shards this long. */
 const STOP_WITHIN_MS = 1_000;
 
@@ -38,10 +40,9 @@ export class Cluster {
   #joined = false;
   #stopped: Promise<void> | undefined;
 
-  /** Connects, and waits for `start`. */
-  constructor(options: ClusterOptions) {
-    const { metrics, listeners, devices, outOfSpace, onDrain, onShardsMoved } = options;
-    const ground = layGround(options);
+  /** Connects, and waits for `start`. `ground`: the connections and the clock, unless Redis is to be reached otherwise. */
+  constructor(options: ClusterOptions, ground: Ground = layGround(options)) {
+    const { metrics, listeners, connected, devices, outOfSpace, onDrain, onShardsMoved } = options;
     this.#options = options;
     this.#ground = ground;
     this.#messaging = new Messaging({
@@ -49,10 +50,14 @@ export class Cluster {
       openShard: (shard, events) => this.#made().openShard(shard, events),
       onShardChange: () => this.#lease.renewSoon(),
       listeners,
+      connected,
       devices,
       hasLease: () => this.#lease.holds(),
       outOfSpace,
       onDrain,
+      loads: () => this.#vitals.loads,
+      grant: (wish) => this.#leadership.grant(wish),
+      onLook: () => this.#leadership.lookSoon(),
       metrics,
     });
     const { shards, bus, news } = this.#messaging;
@@ -62,14 +67,22 @@ export class Cluster {
       hearings: () => [bus, ...this.#made().hearings],
       record: () => this.#record(),
       onHeld: (again) => this.#held(again),
+      onTold: () => this.#tellLeader(),
     });
     this.#leadership = new Leadership({
       ...ground,
       lease: this.#lease,
       tellGone: (gone, nodes) => news.tellGone(gone, nodes),
+      levels: new LevelRise({
+        ...ground,
+        level: ground.table.level,
+        record: options.record,
+        sendAway: (node) => void bus.send(node, { type: "drain" }),
+      }),
       metrics,
     });
     ground.table.onChange(onShardsMoved);
+    followLevel({ ...ground, level: ground.table.level, knows: options.level, metrics, onBeyond: onDrain });
   }
 
   /** This process among all that ever ran: `<name>.<nonce>`. A node's `id` everywhere. */
@@ -80,6 +93,11 @@ export class Cluster {
   /** Not to be read before `start` has resolved. */
   get clock(): Clock {
     return this.#ground.clock;
+  }
+
+  /** What of entries, commands and columns may be written now (rule E7). */
+  get level(): number {
+    return this.#ground.table.level.current;
   }
 
   get lease(): Lease {
@@ -95,6 +113,11 @@ export class Cluster {
     return this.#messaging.devices;
   }
 
+  /** Who of a channel is connected, to whatever node. */
+  get connected(): ConnectedMembers {
+    return this.#messaging.connected;
+  }
+
   /** Who is out of a space, and which nodes are gone. */
   get nodeNews(): NodeNews {
     return this.#messaging.news;
@@ -104,20 +127,8 @@ export class Cluster {
    * How many shards nobody would answer for: without an owner, or owned by a node that is gone or does not serve them
    * yet. One that is handed over counts as served: requests wait for it. All of them while Redis is away.
    */
-  async unserved(): Promise<number> {
-    const { table, control, incarnation, logger } = this.#ground;
-    try {
-      const nodes = (await control.readNodes()).map(fromFields).filter((node) => this.#isThere(node));
-      const live = new Map(nodes.map((node) => [node.id, node.serving]));
-      live.set(incarnation, this.#messaging.shards.serving());
-      return Array.from({ length: table.shards }, (_, shard) => table.row(shard)).filter(
-        ({ node = "", previous = "" }, shard) =>
-          !live.has(node) || !(live.get(node)?.has(shard) || live.has(previous)),
-      ).length;
-    } catch (error) {
-      logger.debug({ err: error }, "start: Redis did not answer");
-      return table.shards;
-    }
+  unserved(): Promise<number> {
+    return countUnserved(this.#ground, this.#options.name, this.#messaging.shards.serving());
   }
 
   /**
@@ -129,16 +140,17 @@ export class Cluster {
     assert(this.#parts === undefined, "a cluster starts once");
     this.#parts = parts;
     const { control, clock, reader, logger } = this.#ground;
-    const { record, shards, protocol } = this.#options;
+    const { record, shards, level } = this.#options;
     await whenConnected(this.#ground);
     const again = (error: unknown) =>
       logger.warn({ reason: (error as Error).message }, "start: Redis did not answer; asking again");
     await untilAnswered(() => this.#setClock(), again);
     this.#startedAtMs = clock.nowMs();
-    const ours = { shards, protocol, createdAtMs: this.#startedAtMs };
+    const ours = { shards, protocol: level, level, createdAtMs: this.#startedAtMs };
     const stored = await record.agree(ours);
     mustAgree("Postgres", ours, stored);
     mustAgree("Redis", ours, await untilAnswered(() => agreeInRedis(control, stored), again));
+    this.#ground.table.level.rise(stored.level ?? FIRST_LEVEL);
     await reader.read();
     reader.start();
     this.#vitals.start();
@@ -165,11 +177,14 @@ export class Cluster {
     return this.#messaging.status.whereIs(channelId);
   }
 
+  /** What runs where, and what operators ask of it. */
+  get placement(): Placement {
+    return this.#messaging.placement;
+  }
+
   /** Asks a node to drain. False: no node with a lease has this id or name. Rejects when Redis is away. */
   async requestDrain(nodeIdOrName: string): Promise<boolean> {
-    const live = (await this.#ground.control.readNodes()).map(fromFields);
-    const named = live.filter(({ id, name }) => id === nodeIdOrName || name === nodeIdOrName);
-    const node = named.toSorted((a, b) => b.startedAtMs - a.startedAtMs)[0]; // not one that died under that name just now
+    const node = newestNamed((await this.#ground.control.readNodes()).map(fromFields), nodeIdOrName);
     if (node === undefined) return false;
     if (node.id === this.incarnation) this.#options.onDrain();
     else this.#messaging.bus.send(node.id, { type: "drain" });
@@ -189,7 +204,7 @@ export class Cluster {
     logger.info({ shards: shards.hosts().length }, "drain: moving shards away");
     this.#lease.renewSoon();
     await this.#leadership.renounce();
-    while (shards.hosts().length > 0 && performance.now() < untilMs && (await this.#hasSuccessor()))
+    while (shards.hosts().length > 0 && performance.now() < untilMs && (await hasSuccessor(this.#ground)))
       await sleep(DRAIN_LOOK_MS);
     const left = shards.hosts().length;
     if (left > 0) logger.info({ shards: left }, "drain: stopping shards that nobody takes");
@@ -224,29 +239,18 @@ export class Cluster {
     await disconnect(this.#ground);
   }
 
+  /** The lease says something new, so that the leader need not wait to look. It is one of the owners, or it finds out by itself. */
+  #tellLeader(): void {
+    this.#leadership.lookSoon();
+    for (const owner of this.#ground.table.owners())
+      if (owner !== this.incarnation) this.#messaging.bus.send(owner, { type: "look" });
+  }
+
   #held(again: boolean): void {
     this.#leadership.trySoon();
     if (!again) return;
     this.#messaging.news.missed();
     this.#options.onShardsMoved(Array.from({ length: this.#ground.table.shards }, (_, shard) => shard));
-  }
-
-  /** Does another node take shards? Unknown is yes: Redis is away, and the deadline decides. */
-  async #hasSuccessor(): Promise<boolean> {
-    try {
-      const live = (await this.#ground.control.readNodes()).map(fromFields);
-      return live.some(
-        ({ id, roles, draining }) => id !== this.incarnation && roles.includes("actors") && !draining,
-      );
-    } catch (error) {
-      this.#ground.logger.debug({ err: error }, "drain: Redis did not answer");
-      return true;
-    }
-  }
-
-  /** A lease outlives its node by seconds: not one that should have been renewed by now, nor the one that died under our name. */
-  #isThere({ name, leaseAgeMs }: LiveNode): boolean {
-    return leaseAgeMs < RENEWED_WITHIN_MS && name !== this.#options.name;
   }
 
   #made(): ClusterParts {
@@ -255,8 +259,8 @@ export class Cluster {
   }
 
   #record(): NodeRecord {
-    const { name, url, metricsUrl, roles, version } = this.#options;
-    const { loads, utilisation } = this.#vitals;
+    const { name, url, metricsUrl, roles, version, level } = this.#options;
+    const { loads, utilisation, lagMs, traffic } = this.#vitals;
     const backlog = this.#vitals.backlog();
     return {
       name,
@@ -264,12 +268,15 @@ export class Cluster {
       metricsUrl,
       roles: [...roles],
       version,
+      level,
       pid: process.pid,
       startedAtMs: this.#startedAtMs,
       draining: this.#draining,
       load: [...loads.values()].reduce((sum, load) => sum + load, 0),
       loads,
       utilisation,
+      lagMs: Math.round(lagMs),
+      traffic,
       unflushedEvents: backlog.events,
       unflushedAgeMs: backlog.ageMs,
       tableVersion: this.#ground.table.version,

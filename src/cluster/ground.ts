@@ -1,12 +1,13 @@
 /** What every part of a node's placement stands on: its name, its connections, its copy of the table, its clock. */
 import type { Logger } from "pino";
+import type { RedisAddress } from "../lib/redis-address.ts";
 import { ClusterClock } from "./clock.ts";
 import { Continuity } from "./continuity.ts";
 import { Control } from "./control.ts";
 import { type ClusterKeys, clusterKeys } from "./keys.ts";
 import { drawIncarnation } from "./nodes.ts";
 import { PlacementTable } from "./placement-table.ts";
-import { openRedis, type RedisAddress, type RedisClient, whenReady } from "./redis.ts";
+import { openRedis, type RedisClient, whenReady } from "./redis.ts";
 import { TableReader } from "./table-reader.ts";
 
 export type GroundOptions = {

@@ -4,11 +4,12 @@ import { pino } from "pino";
 import type { ChannelCommand } from "../../actors/commands.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { assert } from "../lib/assert.ts";
+import { LEVEL } from "../lib/level.ts";
+import type { RedisAddress } from "../lib/redis-address.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
 import { Cluster } from "./cluster.ts";
 import type { ClusterOptions, ClusterParts } from "./cluster-options.ts";
 import { FakeHost, World } from "./fake-host.ts";
-import type { RedisAddress } from "./redis.ts";
 import { shardOf } from "./shard-of.ts";
 
 export const SHARDS = 32;
@@ -110,7 +111,7 @@ export class Nodes {
       redis,
       prefix: this.#prefix,
       shards: SHARDS,
-      protocol: 1,
+      level: LEVEL,
       name,
       url: `http://localhost/${name}`,
       metricsUrl: `http://localhost/${name}/metrics`,
@@ -118,6 +119,7 @@ export class Nodes {
       version: "0.1.0",
       record: this.world.record(),
       listeners: () => 2,
+      connected: () => ({ userIds: [], count: 0 }),
       devices: () => ({ tellUser: told, tellViewers: told, replace: told }),
       outOfSpace: async (spaceId, userId) => {
         node.outs.push({ spaceId, userId });

@@ -1,13 +1,16 @@
 /** Who speaks to whom within a node: the bus, the shards, and those who ask and answer over them. */
+import type { Connected } from "../../gateway/ports.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import type { LocalDevices } from "../ports.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { Bus, type BusMessage } from "./bus.ts";
+import { Bus, type BusMessage, type Granted, type Wish } from "./bus.ts";
+import { ConnectedDesk } from "./connected-desk.ts";
 import { ClusterDevices } from "./devices.ts";
 import type { Ground } from "./ground.ts";
 import { HeadsDesk } from "./heads-desk.ts";
 import { Intake } from "./intake.ts";
 import { NewsDesk } from "./news-desk.ts";
+import { PlacementDesk } from "./placement-desk.ts";
 import { ClusterRouter } from "./router.ts";
 import type { OpenShard } from "./shard-host.ts";
 import { Shards } from "./shards.ts";
@@ -20,6 +23,8 @@ export type MessagingOptions = {
   onShardChange: () => void;
   /** Connections on this node that listen to the channel. */
   listeners: (channelId: ChannelId) => number;
+  /** Members of the channel who are connected to this node. */
+  connected: (channelId: ChannelId) => Connected;
   /** The gateway of this node. */
   devices: () => LocalDevices;
   /** Of this node, now. */
@@ -28,6 +33,12 @@ export type MessagingOptions = {
   outOfSpace: (spaceId: ChannelId, userId: UserId) => Promise<boolean>;
   /** Another node asks this one to drain. */
   onDrain: () => void;
+  /** Of this node's shards. */
+  loads: () => ReadonlyMap<number, number>;
+  /** An operator's wish, where this node leads; undefined: it does not. */
+  grant: (wish: Wish) => Promise<Granted | undefined>;
+  /** Another node serves other shards than before. */
+  onLook: () => void;
   metrics: Metrics;
 };
 
@@ -38,16 +49,20 @@ export class Messaging {
   readonly heads: HeadsDesk;
   readonly router: ClusterRouter;
   readonly status: StatusDesk;
+  readonly connected: ConnectedDesk;
   readonly devices: ClusterDevices;
   readonly news: NewsDesk;
+  readonly placement: PlacementDesk;
   readonly #onDrain: () => void;
+  readonly #onLook: () => void;
 
   constructor(options: MessagingOptions) {
     const { ground, openShard, onShardChange, listeners, devices, hasLease, outOfSpace, metrics } = options;
-    const { table, reader, incarnation, control, logger } = ground;
+    const { table, reader, incarnation, logger } = ground;
     const send = (to: string, message: BusMessage) => this.bus.send(to, message);
     const readTable = () => void reader.read();
     this.#onDrain = options.onDrain;
+    this.#onLook = options.onLook;
     this.shards = new Shards({
       incarnation,
       table,
@@ -74,7 +89,9 @@ export class Messaging {
       readTable,
       logger,
     });
-    this.status = new StatusDesk({ incarnation, control, table, shards, listeners, send });
+    this.status = new StatusDesk({ ...ground, shards, listeners, send });
+    this.connected = new ConnectedDesk({ ...ground, connected: options.connected, send });
+    this.placement = new PlacementDesk({ ...ground, ...options, shards, send });
     this.devices = new ClusterDevices({ incarnation, local: devices, send });
     this.news = new NewsDesk({ ...ground, hasLease, outOfSpace, send });
     this.bus = new Bus({
@@ -93,6 +110,8 @@ export class Messaging {
     this.heads.stop();
     this.news.stop();
     this.status.stop();
+    this.placement.stop();
+    this.connected.stop();
     await this.bus.stop();
   }
 
@@ -123,6 +142,12 @@ export class Messaging {
       case "found":
         this.status.answered(message.id, message.found);
         break;
+      case "who_is_connected":
+        this.connected.asked(from, message);
+        break;
+      case "connected":
+        this.connected.answered(message.id, message.connected);
+        break;
       case "tell_user":
       case "tell_viewers":
       case "replace":
@@ -137,6 +162,21 @@ export class Messaging {
       case "gone":
         this.news.gone(message.node);
         break;
+      case "wish":
+        void this.placement.wished(from, message.id, message.wish);
+        break;
+      case "granted":
+        this.placement.granted(message.id, message.granted);
+        break;
+      case "which_shards":
+        this.placement.whichShards(from, message.id);
+        break;
+      case "these_shards":
+        this.placement.theseShards(message.id, message.shards);
+        break;
+      case "look":
+        this.#onLook();
+        break;
       case "drain":
         this.#onDrain();
         break;
@@ -150,7 +190,9 @@ export class Messaging {
     this.router.unheard(to, messages);
     for (const message of messages) {
       if (message.type === "heads") this.heads.unheard(message.id);
+      this.placement.unheard(message);
       if (message.type === "where") this.status.unheard(message.id);
+      if (message.type === "who_is_connected") this.connected.unheard(message.id);
     }
   }
 }

@@ -12,11 +12,12 @@ import type { Config } from "../config.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { whileUnderstood } from "./level-broadcaster.ts";
 import { salvage } from "./salvage.ts";
 
 export type ShardParts = {
   config: Config;
-  cluster: Pick<Cluster, "router" | "lease" | "devices" | "nodeNews">;
+  cluster: Pick<Cluster, "router" | "lease" | "devices" | "nodeNews" | "level">;
   clock: Clock;
   store: Pick<Store, "facts" | "userFacts" | "reigns" | "projector">;
   broadcaster: Broadcaster;
@@ -51,7 +52,7 @@ function worldOf({ cluster, clock, store, broadcaster, metrics, logger }: ShardP
     facts: store.facts,
     people: store.userFacts,
     router: cluster.router,
-    broadcaster,
+    broadcaster: whileUnderstood(broadcaster, cluster),
     devices: cluster.devices,
     nodeNews: cluster.nodeNews,
     clock,

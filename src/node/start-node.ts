@@ -4,15 +4,15 @@ import type { FastifyInstance } from "fastify";
 import { createTokens, type Tokens } from "../../gateway/auth/tokens.ts";
 import type { Verifier } from "../../gateway/auth/verifier.ts";
 import { createGateway, type Gateway } from "../../gateway/create-gateway.ts";
-import { PROTOCOL_VERSION } from "../../protocol/session.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { RedisLog } from "../cluster/log/redis-log.ts";
 import { shardOf } from "../cluster/shard-of.ts";
 import type { Config } from "../config.ts";
+import { LEVEL } from "../lib/level.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { createMetrics, type Metrics } from "../telemetry/metrics.ts";
-import { listen, logServers, openGatewayRedis, type Place, placeOf } from "./addresses.ts";
+import { listen, logServers, openGatewayRedis, type Place, placeOf, redisAddress } from "./addresses.ts";
 import { startAuditing } from "./auditing.ts";
 import { clientServer, operatorServer } from "./http-servers.ts";
 import { whileLeased } from "./lease-router.ts";
@@ -120,15 +120,16 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     get metricsUrl() {
       return place.metricsUrl;
     },
-    redis: config.redis,
+    redis: redisAddress(config),
     prefix: config.prefix,
     shards: SHARDS,
     name: config.name,
-    protocol: PROTOCOL_VERSION,
+    level: LEVEL,
     roles: config.roles,
     version: VERSION,
     record: store.clusterRecord,
     listeners: (channelId) => gateway.listeners(channelId),
+    connected: (channelId) => gateway.connected(channelId),
     devices: () => gateway.devices,
     outOfSpace: (spaceId, userId) => gateway.outOfSpace(spaceId, userId),
     onDrain: hooks.onDrain,
@@ -158,6 +159,7 @@ function makeParts(config: Config, logger: Logger, hooks: NodeHooks): Parts {
     servers: logServers(config),
     prefix: config.prefix,
     memoryShare: config.logMemoryPercent / 100,
+    level: () => cluster.level,
     logger,
   });
   return {

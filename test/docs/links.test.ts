@@ -55,7 +55,7 @@ describe.each(PAGES)("%s", (page) => {
   test("the commands that it names are there", () => {
     const { scripts } = JSON.parse(readPage("package.json"));
     const text = readPage(page);
-    const run = [...text.matchAll(/\bnpm run ([\w:]+)/g)].map(([, name]) => name!);
+    const run = [...text.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name!);
     expect(run.filter((name) => !(name in scripts))).toEqual([]);
     const benches = [...text.matchAll(/\bnpm run bench -- (\w+)/g)].map(([, name]) => name!);
     expect(benches.filter((name) => !BENCHES.includes(name))).toEqual([]);

@@ -11,23 +11,30 @@ import {
   type LogStore,
   type ServerIdentity,
 } from "./log-store.ts";
-import type { ModelledTimers } from "./modelled-time.ts";
+import { ModelledConnection } from "./modelled-connection.ts";
+import { COMMAND_TIMEOUT_MS } from "./redis-link.ts";
+import type { Timers } from "./timers.ts";
 
-const TIMEOUT_MS = 2_000;
-const SILENCE_MS = 6_000;
 /** Writes that a restart may forget at most. */
 const UNDO_MAX = 40;
+/** Between two tries of a node to connect while the server is away, milliseconds. */
+const CONNECT_EVERY_MS = 20;
 
 type Stream = { entries: LogEntry[]; last: LogId };
 type Hooks = {
   onAccepted?: (shard: number, entry: LogEntry) => void;
   onForgotten?: (shard: number, entry: LogEntry) => void;
+  onTrimmed?: (shard: number, entries: readonly LogEntry[]) => void;
+  /** FLUSHALL: whoever keeps keys beside the streams empties them. */
+  onEmptied?: () => void;
 };
 
 export class ModelledRedis {
-  readonly timers: ModelledTimers;
+  readonly timers: Timers;
   readonly random: () => number;
   readonly hooks: Hooks;
+  /** Those that are not cut. */
+  readonly connections = new Set<ModelledConnection>();
   streams = new Map<number, Stream>();
   server: ServerIdentity = { runId: "run-1", replId: "repl-1" };
   up = true;
@@ -36,22 +43,25 @@ export class ModelledRedis {
   frozenUntilMs = 0;
   #restarts = 1;
   #undo: (() => void)[] = [];
-  #stores = new Set<ModelledLogStore>();
 
-  constructor(timers: ModelledTimers, random: () => number, hooks: Hooks = {}) {
+  constructor(timers: Timers, random: () => number, hooks: Hooks = {}) {
     this.timers = timers;
     this.random = random;
     this.hooks = hooks;
   }
 
-  store(): ModelledLogStore {
-    const store = new ModelledLogStore(this);
-    this.#stores.add(store);
-    return store;
+  /** A node's way to the logs. `node`: its timers, where it has its own. */
+  store(node: Timers = this.timers): ModelledLogStore {
+    return new ModelledLogStore(this, node);
   }
 
-  forget(store: ModelledLogStore): void {
-    this.#stores.delete(store);
+  /** Milliseconds that a packet takes: mostly few. */
+  lagMs(): number {
+    return this.random() < 0.03 ? 20 + this.random() * 400 : 1 + this.random() * 7;
+  }
+
+  canConnect(): boolean {
+    return this.up && this.frozenUntilMs <= this.timers.nowMs();
   }
 
   stream(shard: number): Stream {
@@ -60,7 +70,13 @@ export class ModelledRedis {
     return stream;
   }
 
-  /** Stops, forgets up to `lose` of its last writes, and is back after `downMs` as another process. */
+  /** Something was written: `undo` is what a restart that forgets it does. */
+  wrote(undo: () => void): void {
+    this.#undo.push(undo);
+    if (this.#undo.length > UNDO_MAX) this.#undo.shift();
+  }
+
+  /** Stops, forgets up to `lose` of its last writes, and is back after `downMs` as another process: a restart, or a replica promoted. */
   restart(lose: number, downMs: number): void {
     for (let i = 0; i < lose && this.#undo.length > 0; i++) this.#undo.pop()!();
     this.#undo = [];
@@ -68,9 +84,10 @@ export class ModelledRedis {
     this.server = { runId: `run-${this.#restarts}`, replId: `repl-${this.#restarts}` };
     this.up = false;
     this.frozenUntilMs = 0;
-    for (const store of this.#stores) store.cut(false);
+    for (const connection of [...this.connections]) connection.cut(false);
+    const { server } = this;
     this.timers.after(downMs, () => {
-      this.up = true;
+      if (this.server === server) this.up = true;
     });
   }
 
@@ -84,6 +101,7 @@ export class ModelledRedis {
     for (const [shard, { entries }] of this.streams)
       for (const entry of entries) this.hooks.onForgotten?.(shard, entry);
     this.streams.clear();
+    this.hooks.onEmptied?.();
     this.#undo = [];
   }
 
@@ -96,26 +114,40 @@ export class ModelledRedis {
     stream.entries.push(entry);
     stream.last = entry.id;
     this.hooks.onAccepted?.(shard, entry);
-    this.#undo.push(() => {
+    this.wrote(() => {
       stream.entries = stream.entries.filter((kept) => kept !== entry);
       stream.last = last;
-      if (stream.entries.length === 0) this.streams.delete(shard);
+      if (stream.entries.length === 0 && last === BEFORE_ALL) this.streams.delete(shard);
       this.hooks.onForgotten?.(shard, entry);
     });
-    if (this.#undo.length > UNDO_MAX) this.#undo.shift();
     return { kind: "done" };
+  }
+
+  trim(shard: number, upTo: LogId): void {
+    const stream = this.streams.get(shard);
+    const gone = stream?.entries.filter(({ id }) => compareIds(id, upTo) <= 0) ?? [];
+    if (stream === undefined || gone.length === 0) return;
+    stream.entries = stream.entries.slice(gone.length);
+    this.hooks.onTrimmed?.(shard, gone);
+    this.wrote(() => {
+      stream.entries = [...gone, ...stream.entries];
+    });
   }
 }
 
 /** One node's way to the modelled server. */
 export class ModelledLogStore implements LogStore {
-  readonly redis: ModelledRedis;
+  readonly #redis: ModelledRedis;
+  readonly #node: Timers;
   #link: ModelledLink | undefined;
   #watchers = new Set<() => void>();
   #gone = false;
+  /** Whether the node's network lets it through; what stands is not cut by this. */
+  isOpen: () => boolean = () => true;
 
-  constructor(redis: ModelledRedis) {
-    this.redis = redis;
+  constructor(redis: ModelledRedis, node: Timers) {
+    this.#redis = redis;
+    this.#node = node;
     this.#connect();
   }
 
@@ -131,121 +163,80 @@ export class ModelledLogStore implements LogStore {
 
   /** The connection dies; with `late`, what is on its way is still applied, some time. */
   cut(late: boolean): void {
-    this.#link?.end(late);
+    this.#link?.connection.cut(late);
   }
 
   /** The process dies: nothing is heard of it any more. */
   kill(): void {
     this.#gone = true;
     this.#watchers.clear();
-    this.#link?.end(this.redis.random() < 0.5);
-    this.redis.forget(this);
+    this.cut(this.#redis.random() < 0.5);
   }
 
   #connect(): void {
     if (this.#gone) return;
-    const { redis } = this;
-    if (!redis.up || redis.frozenUntilMs > redis.timers.nowMs()) {
-      redis.timers.after(20, () => this.#connect());
+    if (!this.#redis.canConnect() || !this.isOpen()) {
+      this.#node.after(CONNECT_EVERY_MS, () => this.#connect());
       return;
     }
-    this.#link = new ModelledLink(redis, () => {
-      for (const watcher of [...this.#watchers]) watcher();
-      redis.timers.after(5 + redis.random() * 100, () => this.#connect());
-    });
+    const onEnd = () => {
+      this.#changed();
+      this.#node.after(5 + this.#redis.random() * 100, () => this.#connect());
+    };
+    this.#link = new ModelledLink(this.#redis, this.#node, onEnd);
+    this.#changed();
+  }
+
+  #changed(): void {
     for (const watcher of [...this.#watchers]) watcher();
   }
 }
 
 class ModelledLink implements LogLink {
-  readonly server: ServerIdentity;
+  readonly connection: ModelledConnection;
   readonly isPressed = false;
-  alive = true;
-  #redis: ModelledRedis;
-  #onEnd: () => void;
-  #late = false;
-  #pending = new Set<() => void>();
-  #lastMs = 0;
+  readonly #redis: ModelledRedis;
+  readonly #node: Timers;
 
-  constructor(redis: ModelledRedis, onEnd: () => void) {
+  constructor(redis: ModelledRedis, node: Timers, onEnd: () => void) {
     this.#redis = redis;
-    this.#onEnd = onEnd;
-    this.server = redis.server;
+    this.#node = node;
+    this.connection = new ModelledConnection({ redis, node, timeoutMs: COMMAND_TIMEOUT_MS, onEnd });
   }
 
-  end(late: boolean): void {
-    if (!this.alive) return;
-    this.alive = false;
-    this.#late = late;
-    for (const fail of [...this.#pending]) fail();
-    this.#onEnd();
+  get server(): ServerIdentity {
+    return this.connection.server;
   }
 
-  /** `answer` gets undefined when nobody knows: time-out or cut. In order, and at most once. */
-  #command<T>(run: () => T, answer: (value: T | undefined) => void): void {
-    const { timers } = this.#redis;
-    let answered = false;
-    const settle = (value: T | undefined) => {
-      this.#pending.delete(fail);
-      if (!answered) answer(value);
-      answered = true;
-    };
-    const fail = () => settle(undefined);
-    if (!this.alive) {
-      fail();
-      return;
-    }
-    this.#pending.add(fail);
-    timers.after(TIMEOUT_MS, fail);
-    timers.after(SILENCE_MS, () => !answered && this.end(true));
-    this.#lastMs = Math.max(this.#lastMs, timers.nowMs() + this.#lag());
-    timers.after(this.#lastMs - timers.nowMs(), () => this.#execute(run, settle, false));
-  }
-
-  #execute<T>(run: () => T, settle: (value: T) => void, wasLate: boolean): void {
-    const { timers, server, frozenUntilMs, random } = this.#redis;
-    if (server !== this.server || (!this.alive && !this.#late)) return;
-    if (frozenUntilMs > timers.nowMs()) {
-      timers.after(frozenUntilMs - timers.nowMs(), () => this.#execute(run, settle, wasLate));
-    } else if (!this.alive && !wasLate) {
-      timers.after(random() * 1_500, () => this.#execute(run, settle, true));
-    } else {
-      const value = run();
-      timers.after(this.#lag(), () => this.alive && settle(value));
-    }
-  }
-
-  #lag(): number {
-    const { random } = this.#redis;
-    return random() < 0.03 ? 20 + random() * 400 : 1 + random() * 7;
+  get alive(): boolean {
+    return this.connection.alive;
   }
 
   append(shard: number, compose: () => LogEntry | undefined, done: (outcome: AppendOutcome) => void): void {
-    this.#redis.timers.after(0, () => {
+    this.#node.after(0, () => {
       const entry = this.alive ? compose() : undefined;
       if (!entry) done({ kind: "failed" });
       else
-        this.#command(
+        this.connection.command(
           () => this.#redis.xadd(shard, entry, false),
-          (outcome) => done(outcome ?? { kind: "unknown" }),
+          (found) => done(found?.value ?? { kind: "unknown" }),
         );
     });
   }
 
   put(shard: number, entry: LogEntry): Promise<AppendOutcome> {
     return new Promise((resolve) => {
-      this.#command(
+      this.connection.command(
         () => this.#redis.xadd(shard, entry, true),
-        (outcome) => resolve(outcome ?? { kind: "unknown" }),
+        (found) => resolve(found?.value ?? { kind: "unknown" }),
       );
     });
   }
 
   #read<T>(run: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#command(
-        () => ({ value: run() }),
-        (found) => (found ? resolve(found.value) : reject(new LogAway("model"))),
+      this.connection.command(run, (found) =>
+        found ? resolve(found.value) : reject(new LogAway("no answer")),
       );
     });
   }
@@ -270,9 +261,6 @@ class ModelledLink implements LogLink {
   }
 
   trim(shard: number, upTo: LogId): Promise<void> {
-    return this.#read(() => {
-      const stream = this.#redis.streams.get(shard);
-      if (stream) stream.entries = stream.entries.filter((entry) => compareIds(entry.id, upTo) > 0);
-    });
+    return this.#read(() => this.#redis.trim(shard, upTo));
   }
 }

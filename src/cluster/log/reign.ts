@@ -48,7 +48,7 @@ export class ShardReign implements Reign {
   #retention: Retention;
   /** Between two looks at the log, and between two tries of an append. */
   #patience: { verify: Patience; append: Patience };
-  #trim: Cancel | undefined;
+  #tending: Cancel | undefined;
   #state: "starting" | "serving" | "ended" = "starting";
 
   constructor(options: ReignOptions) {
@@ -156,7 +156,7 @@ export class ShardReign implements Reign {
     this.#flushing.nudge();
     this.linkChanged();
     if (this.#gate.hasWork()) this.#appender.wake();
-    this.#trimLater();
+    this.#tendLater();
   }
 
   /** Another link leads to the log now, or none: it is looked at before it is needed (rule L3). */
@@ -200,15 +200,21 @@ export class ShardReign implements Reign {
     this.#gate.releaseConfirmed();
   }
 
-  #trimLater(): void {
-    this.#trim = this.#options.timers.after(TRIM_INTERVAL_MS, () => {
-      this.#trimNow().then(() => this.#state === "serving" && this.#trimLater(), this.#options.onThrow);
+  /** From time to time: the log is looked at, and what need not stay in it goes. */
+  #tendLater(): void {
+    this.#tending = this.#options.timers.after(TRIM_INTERVAL_MS, () => {
+      this.#tend().then(() => this.#state === "serving" && this.#tendLater(), this.#options.onThrow);
     });
+  }
+
+  async #tend(): Promise<void> {
+    await this.#verifier.look();
+    await this.#trimNow();
   }
 
   async #trimNow(): Promise<void> {
     const link = this.#verifier.current();
-    if (link === undefined) return;
+    if (link === undefined || this.#state !== "serving") return;
     const upTo = this.#retention.droppable(
       this.#options.timers.nowMs(),
       this.#flushing.oldestNeeded() ?? this.#history.newest.id,
@@ -235,7 +241,7 @@ export class ShardReign implements Reign {
   end(): LogRecord[] {
     const wasServing = this.#state === "serving";
     this.#state = "ended";
-    this.#trim?.();
+    this.#tending?.();
     this.#appender.stop();
     this.#verifier.stop();
     this.#patience.verify.stop();

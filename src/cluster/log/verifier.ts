@@ -64,6 +64,25 @@ export class Verifier {
     this.#verified = undefined;
   }
 
+  /**
+   * Looks whether the log still ends as it should. Who writes nothing would not hear of another reign by anything else: one that
+   * has begun and ended meanwhile, of an owner with an old table, tells nobody, and its rows are ahead of this one's.
+   */
+  async look(): Promise<void> {
+    const { history, inFlight, shard } = this.#options;
+    const link = this.current();
+    if (link === undefined) return;
+    try {
+      const verdict = history.judge(await link.last(shard), inFlight());
+      if (verdict === "current" || verdict === "in_flight") return;
+    } catch (error) {
+      if (error instanceof LogAway) return; // the next look, or the next append
+      if (!(error instanceof UnreadableEntry)) throw error;
+    }
+    this.doubt();
+    if (!this.#stopped) await this.verify();
+  }
+
   /** Resolves when `current` answers or the reign has ended; tries without end. */
   verify(): Promise<void> {
     this.#running ??= this.#verify().finally(() => {

@@ -42,11 +42,22 @@ export type StoppableProjector = Projector & {
 };
 
 export function createProjector(options: ProjectorOptions): StoppableProjector {
-  return new BatchingProjector(options);
+  return projectorOver({ ...options, write: (batch) => writeBatch(options, batch) });
+}
+
+/** What a projector writes with: one batch, as `writeBatch` does. */
+export type BatchWriting = Pick<ProjectorOptions, "log"> & {
+  metrics: Pick<Metrics, "projected" | "stageDuration">;
+  write(batch: readonly Share[]): Promise<Map<FlushSource, Outcome>>;
+};
+
+/** A projector that writes its batches so. */
+export function projectorOver(writing: BatchWriting): StoppableProjector {
+  return new BatchingProjector(writing);
 }
 
 class BatchingProjector implements StoppableProjector {
-  private readonly options: ProjectorOptions;
+  private readonly options: BatchWriting;
   private readonly sources = new Set<FlushSource>();
   /** Those that may have something, the longest served ago first. */
   private readonly waiting = new Set<FlushSource>();
@@ -58,7 +69,7 @@ class BatchingProjector implements StoppableProjector {
   /** Monotonic milliseconds. */
   private startedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ProjectorOptions) {
+  constructor(options: BatchWriting) {
     this.options = options;
   }
 
@@ -183,18 +194,14 @@ function charactersOf(record: LogRecord): number {
  * Sources that were removed meanwhile are left out. Empty when stopped first.
  */
 async function untilWritten(
-  options: ProjectorOptions,
+  { log, write }: BatchWriting,
   batch: readonly Share[],
   open: ReadonlySet<FlushSource>,
   stopped: AbortSignal,
 ): Promise<Map<FlushSource, Outcome>> {
-  const { log } = options;
   for (let attempt = 1; !stopped.aborted; attempt++) {
     try {
-      const outcomes = await writeBatch(
-        options,
-        batch.filter((share) => open.has(share.source)),
-      );
+      const outcomes = await write(batch.filter((share) => open.has(share.source)));
       if (attempt > 1) log.info({ attempts: attempt }, "projecting to Postgres again");
       return outcomes;
     } catch (error) {
