@@ -15,7 +15,7 @@ const DELAYED = 0.04;
 const DELAYED_MS = 9_000;
 const UNHEARD = 0.03;
 
-/** Answers before the channel stands and everyone is in it: time heals them. */
+/** Answers before the channel stands and everyone is in it, or when that was lost: time, and another join, heal them. */
 const NOT_IN_YET = new Set(["not_found", "not_a_member"]);
 
 export type Ack = {
@@ -146,6 +146,7 @@ export class People {
     if (!answer.ok) {
       const { code, retry } = answer.error;
       if (retry === "never" && !NOT_IN_YET.has(code)) this.refusals.push(`${clientId}: ${code}`);
+      if (code === "not_a_member") this.#joinAgain(channelId, by);
       again(RETRY_MS);
       return;
     }
@@ -159,6 +160,14 @@ export class People {
     );
     queue.shift();
     if (queue[0]) this.#send(queue[0], queue);
+  }
+
+  /** Their join may have been lost with the owner and the tail of Redis, as an ack may: they come in again, as people would. */
+  #joinAgain(channelId: ChannelId, by: UserId): void {
+    this.#ask(
+      (router) => router.askChannel(channelId, { type: "join", by }),
+      () => {},
+    );
   }
 
   /** Over the network to a node and back; either way may fail. `nth`: which node; else any. */
