@@ -1,5 +1,5 @@
 /** What is not ours, or not right, in Redis, in Postgres, and in a clock: refused or healed, said in one line, and counted. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
@@ -9,6 +9,7 @@ import type { ChannelId } from "../../protocol/ids.ts";
 import { clusterKeys } from "../../src/cluster/keys.ts";
 import { logKey } from "../../src/cluster/log/redis-link.ts";
 import { waitUntil } from "../../src/start/processes.ts";
+import { giveOrder } from "../faults/orders.ts";
 import { startCluster, type TestCluster, type TestNode } from "../support/cluster.ts";
 import { whilePostgresIsFull, whileRedisDiskIsFull } from "../support/full-disk.ts";
 import { channelOf, Device, type Person, people } from "./people.ts";
@@ -121,8 +122,7 @@ it.each([
 
 describe("a node's clock that jumps by an hour", () => {
   const jump = (aheadMs: number) => {
-    writeFileSync(orders, JSON.stringify({ kind: "clock", aheadMs }));
-    process.kill(node.pid, "SIGUSR2");
+    giveOrder(node.pid, orders, { kind: "clock", aheadMs });
   };
 
   it.each([

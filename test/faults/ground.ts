@@ -1,5 +1,5 @@
 /** A cluster of three under a conversation, and everything by which a fault may get at it. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -12,6 +12,7 @@ import { stopAudited } from "../support/audit.ts";
 import { startCluster, type TestCluster, type TestNode } from "../support/cluster.ts";
 import { TestProxy } from "../support/proxy.ts";
 import type { Order } from "./inside.ts";
+import { giveOrder } from "./orders.ts";
 
 export const NODES = 3;
 /** 60 messages a second over 12 channels, 36 clients of several kinds, and four guests who are banned meanwhile. */
@@ -168,8 +169,7 @@ export class Ground {
 
   /** Has the process do something to itself. */
   order(node: TestNode, order: Order): void {
-    writeFileSync(this.#orders(node.name), JSON.stringify(order));
-    process.kill(node.pid, "SIGUSR2");
+    giveOrder(node.pid, this.#orders(node.name), order);
   }
 
   /** The node that owns most channels, of those that no other fault has taken. */

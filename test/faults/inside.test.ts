@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Order } from "./inside.ts";
+import { giveOrder } from "./orders.ts";
 
 const HOUR_MS = 3_600_000;
 /** Says what time it is, by each way of asking, twenty times a second. */
@@ -34,8 +35,7 @@ afterEach(() => {
 
 async function order(given: Order): Promise<void> {
   await expect.poll(() => last.length, { timeout: 20_000 }).toBeGreaterThan(0);
-  writeFileSync(join(folder, "orders"), JSON.stringify(given));
-  child.kill("SIGUSR2");
+  giveOrder(child.pid!, join(folder, "orders"), given);
 }
 
 it("sets a process's clock off and right again, and leaves given times and the monotonic clock alone", async () => {
