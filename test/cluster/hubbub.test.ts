@@ -151,7 +151,7 @@ it("row O3: drain empties a node and ends it, and status --watch tells the story
     await expect.poll(() => pages, SETTLED).toContain("256 served, 0 moving");
     expect((await hubbub(["drain", leaving.name])).out).toContain(`${leaving.name} drains`);
     expect(await leaving.exited).toEqual({ code: 0, signal: null });
-    await expect.poll(() => pages, SETTLED).toContain(`${leaving.name} has left, drained`);
+    await expect.poll(() => pages, SETTLED).toContain(`${leaving.name} has left`);
     await expect.poll(() => pages, SETTLED).toMatch(/shards moved: .*node-2 \d+ → 0/);
   } finally {
     watching.kill();

@@ -1,6 +1,7 @@
 /** What `status --watch` remembers of the answers so far. Pure: an answer and a time in, the next memory out. */
 import type { ClusterStatus, NodeStatus } from "../../ports.ts";
 import { list, nameOf, plural } from "../units.ts";
+import { LEASE_TTL_MS } from "./problems.ts";
 
 /** One answer, of all nodes together. */
 export type Sample = { messages: number; deliveries: number; unflushed: number };
@@ -75,8 +76,8 @@ function happenedBetween(before: ClusterStatus, after: ClusterStatus): string[] 
   const went = before.nodes.filter(({ id }) => !is.has(id));
   const drains = after.nodes.filter(({ id, draining }) => draining && was.get(id)?.draining === false);
   return [
-    ...went.map(({ name, draining }) =>
-      draining ? `${name} has left, drained` : `${name} is gone: its lease ran out`,
+    ...went.map((node) =>
+      gaveBack(node, before, after) ? `${node.name} has left` : `${node.name} is gone: its lease ran out`,
     ),
     ...came.map(({ name, pid }) =>
       names.has(name) ? `${name} is back as process ${pid}` : `${name} joined as process ${pid}`,
@@ -85,6 +86,15 @@ function happenedBetween(before: ClusterStatus, after: ClusterStatus): string[] 
     ...leaderChange(before.leader, after.leader),
     ...serviceChange(before.shards.unserved, after.shards.unserved),
   ];
+}
+
+/** Has it given its lease back, as after a drain? Its lease could not have run out by now. */
+function gaveBack(
+  { draining, leaseAgeMs }: NodeStatus,
+  before: ClusterStatus,
+  after: ClusterStatus,
+): boolean {
+  return draining || leaseAgeMs + after.atMs - before.atMs < LEASE_TTL_MS;
 }
 
 function leaderChange(before: string | undefined, after: string | undefined): string[] {
@@ -122,7 +132,9 @@ function lostAfter(
   atMs: number,
 ): Map<string, number> {
   const there = new Set(after.nodes.map(({ name }) => name));
-  const gone = (before?.nodes ?? []).filter(({ draining }) => !draining).map(({ name }) => name);
+  const gone = (before?.nodes ?? [])
+    .filter((node) => before && !gaveBack(node, before, after))
+    .map(({ name }) => name);
   const all = new Map([...gone.map((name) => [name, atMs] as const), ...lost]);
   return new Map([...all].filter(([name, sinceMs]) => !there.has(name) && atMs - sinceMs < LOST_FOR_MS));
 }

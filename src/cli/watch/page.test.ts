@@ -44,6 +44,9 @@ function status(nodes: NodeStatus[], said: Partial<ClusterStatus> = {}): Cluster
 }
 
 const CALM = status([node("node-0"), node("node-1")]);
+/** A second before the lease of node-1 runs out. */
+const DYING = status([node("node-0"), node("node-1", { leaseAgeMs: 5_600 })]);
+const LATER = { atMs: 1_001 };
 
 /** One answer a second. */
 function afterAnswers(...answers: (ClusterStatus | string)[]): Memory {
@@ -103,14 +106,15 @@ Nothing has happened since this page was opened.`,
   });
 
   it("mentions a node that ended without a drain, until it is back or two minutes are over", () => {
-    const alone = status([node("node-0", { shards: 256 })]);
-    const memory = afterAnswers(CALM, alone, alone);
+    const alone = status([node("node-0", { shards: 256 })], LATER);
+    const memory = afterAnswers(DYING, alone, alone);
     expect(page(memory, SIZE, START_MS + 31_000)).toContain("✘ node-1 is gone since 30 s");
     const back = status([node("node-0"), node("node-1", { id: "node-1.def", pid: 42 })]);
     expect(page(remember(memory, back, START_MS + 31_000))).not.toContain("is gone since");
     expect(page(remember(memory, alone, START_MS + 121_000))).not.toContain("is gone since");
     const drained = status([node("node-0"), node("node-1", { draining: true, shards: 0 })]);
     expect(page(afterAnswers(CALM, drained, alone))).not.toContain("is gone since");
+    expect(page(afterAnswers(CALM, alone))).not.toContain("is gone since");
   });
 
   it("fits any terminal: nodes give way to what is wrong, and what happened to nodes", () => {
@@ -144,11 +148,12 @@ Nothing has happened since this page was opened.`,
 describe("what happened", () => {
   it("is told of nodes, leaders, and shards that nobody serves", () => {
     const alone = status([node("node-0")], {
+      ...LATER,
       leader: undefined,
       shards: { count: 256, moving: 0, unserved: 128 },
     });
     const healed = status([node("node-0", { shards: 256 })]);
-    expect(happened(CALM, alone, healed)).toEqual([
+    expect(happened(DYING, alone, healed)).toEqual([
       "shards moved: node-0 128 → 256 and node-1 128 → 0",
       "every shard is served again",
       "node-0 leads",
@@ -163,13 +168,15 @@ describe("what happened", () => {
       shards: { count: 256, moving: 4, unserved: 0 },
     });
     const left = status([node("node-0", { shards: 256 })]);
-    const back = status([node("node-0"), node("node-1", { id: "node-1.def", pid: 42 }), node("node-2")]);
+    expect(happened(CALM, left)).toContain("node-1 has left");
+    const nodes = [node("node-0"), node("node-1", { id: "node-1.def", pid: 42 }), node("node-2")];
+    const back = status(nodes, LATER);
     expect(happened(CALM, drains, left)).toEqual([
       "shards moved: node-0 128 → 256 and node-1 128 → 0",
-      "node-1 has left, drained",
+      "node-1 has left",
       "node-1 drains, with 100 shards",
     ]);
-    expect(happened(status([node("node-0"), node("node-1")]), back).reverse()).toEqual([
+    expect(happened(DYING, back).reverse()).toEqual([
       "node-1 is gone: its lease ran out",
       "node-1 is back as process 42",
       "node-2 joined as process 41",

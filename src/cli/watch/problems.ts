@@ -8,7 +8,7 @@ export type Problem = { grave: boolean; text: string };
 /** A lease is renewed every 2 s: this is two of them missed … */
 const LEASE_LATE_MS = 4_000;
 /** … and so long it lives. */
-const LEASE_TTL_MS = 6_000;
+export const LEASE_TTL_MS = 6_000;
 /** Postgres is written within 50 ms: so far behind it is slow … */
 const BEHIND_MS = 5_000;
 /** … and so far behind it is away. */
