@@ -95,8 +95,7 @@ export default function ({ site, startAtMs }: Data): Promise<void> {
     i % VUS === first ? [roomOf(site, channelId, i)] : [],
   );
   const perRoom = SOCKETS / CHANNELS;
-  const sendFromMs = startAtMs + RAMP_S * 1_000;
-  const sendUntilMs = sendFromMs + DURATION_S * 1_000;
+  let sendFromMs = startAtMs + RAMP_S * 1_000;
   let [messages, changes] = [0, 0];
 
   return new Promise((resolve) => {
@@ -104,6 +103,9 @@ export default function ({ site, startAtMs }: Data): Promise<void> {
       const nowMs = Date.now();
       const ramp = Math.min(1, (nowMs - startAtMs) / (RAMP_S * OPENING_SHARE * 1_000));
       for (const room of rooms) while (room.sockets < Math.round(perRoom * ramp)) room.connect();
+      // Who comes late has missed nothing: nothing is said before.
+      if (messages === 0 && !rooms.every((room) => room.listening)) sendFromMs = Math.max(sendFromMs, nowMs);
+      const sendUntilMs = sendFromMs + DURATION_S * 1_000;
       const due = (Math.min(nowMs, sendUntilMs) - sendFromMs) * (RATE / CHANNELS / 1_000) * rooms.length;
       for (; messages < due; messages++)
         rooms[messages % rooms.length].send(Math.floor(messages / rooms.length));
