@@ -70,7 +70,7 @@ const ACTS: readonly Act[] = [
           return noSuchNode(node, options);
         case "node_takes_none":
           return refusal("conflict", {
-            message: `${node} takes no shards now: it drains, is too late with its work, or has not the role "actors".`,
+            message: `${node} takes no shards now: it drains, is too late with its work or with Postgres, or has not the role "actors".`,
           });
       }
     },

@@ -112,6 +112,19 @@ describe("assign", () => {
     expect(counts(settle(table, open("a", "b", "cold")).table, ["a", "b", "cold"])).toEqual([20, 20, 20]);
   });
 
+  it("plans no move to a node that is behind with Postgres, and houses what died there all the same (row A3)", () => {
+    const load = (owner: string, load: number) => ({ ...served(owner), load });
+    const table = [...Array(30).fill(load("a", 500)), ...Array(10).fill(load("b", 0))];
+    const who = open("a", "b");
+    expect(assign(table, who, { unevenFrom: 0 }).length).toBeGreaterThan(0);
+    expect(assign(table, who, { unevenFrom: 0, behind: new Set(["a", "b"]) })).toEqual([]);
+    expect(assign(table, who, { unevenFrom: 0, behind: new Set(["b"]) })).toEqual([]);
+    const leaving = new Map(who).set("a", "leaving" as const);
+    expect(assign(table, leaving, { behind: new Set(["b"]) })).toEqual([]);
+    const moves = assign(table, open("b"), { behind: new Set(["b"]) });
+    expect(moves.map(({ reason }) => reason)).toEqual(Array(30).fill("dead"));
+  });
+
   it("gives a cold node some of what died where the others would get more than twice their part", () => {
     const table = [...Array(10).fill(served("a")), ...Array(50).fill(served("dead"))];
     const after = afterMoves(

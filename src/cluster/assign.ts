@@ -28,6 +28,8 @@ export type AssignOptions = {
   wasPlaced?: (shard: number) => boolean;
   /** Loads are brought together from this unevenness on; Infinity: not now. Default: `UNEVEN_SHARE`. */
   unevenFrom?: number;
+  /** Nodes that get no planned moves, since Postgres does not take what they have: a claim needs it (rule L2). Default: none. */
+  behind?: ReadonlySet<string>;
 };
 
 /** On the move at once, of planned moves: 5 % of the shards, or this many where that is fewer. */
@@ -79,9 +81,9 @@ export function movingIn(places: readonly ShardPlace[], nodes: ReadonlyMap<strin
 export function assign(
   places: readonly ShardPlace[],
   nodes: ReadonlyMap<string, Standing>,
-  { wasPlaced = () => true, unevenFrom = UNEVEN_SHARE }: AssignOptions = {},
+  { wasPlaced = () => true, unevenFrom = UNEVEN_SHARE, behind }: AssignOptions = {},
 ): Move[] {
-  const tallies = tally(places, takers(nodes));
+  const tallies = tally(places, takers(nodes), behind);
   if (tallies.length === 0) return [];
   const plan = new Plan(places, nodes, tallies);
   plan.house(wasPlaced);

@@ -89,12 +89,12 @@ export class Leading {
     if (!Number.isInteger(shard) || shard < 0 || shard >= table.shards) return "no_such_shard";
     const look = await this.#look();
     if (look === undefined) return "full";
-    const { live, places, standings } = look;
+    const { live, places, standings, behind } = look;
     const to = newestNamed(live, node);
     if (to === undefined) return "no_such_node";
     const { owner, load } = places[shard]!;
     if (owner !== to.id) {
-      if (standings.get(to.id) !== "open") return "node_takes_none";
+      if (standings.get(to.id) !== "open" || behind.has(to.id)) return "node_takes_none";
       if (movingIn(places, standings) >= movingMost(table.shards)) return "full";
       const from = owner !== undefined && standings.has(owner) ? { from: owner } : {};
       const move: Move = {
@@ -111,11 +111,12 @@ export class Leading {
     return owner === to.id ? "there_already" : "moving";
   }
 
-  #assign({ places, standings, unevenFrom }: Survey, asked = unevenFrom): Move[] {
+  #assign({ places, standings, unevenFrom, behind }: Survey, asked = unevenFrom): Move[] {
     const { table } = this.#options;
     return assign(places, standings, {
       wasPlaced: (shard) => table.owner(shard) !== undefined,
       unevenFrom: Math.min(unevenFrom, asked),
+      behind,
     });
   }
 

@@ -51,6 +51,12 @@ describe("a leader's survey", () => {
     expect(stuckAt(30_200, { version: 2, node: "b" })).toBe(true);
   });
 
+  it("names the nodes that Postgres has kept waiting for 2 s: no shard is to move there", () => {
+    const nodes = [live("a", { unflushedAgeMs: 1_999 }), live("b", { unflushedAgeMs: 2_000 })];
+    const { behind } = new Surveyor().look(tableOf({ version: 1, node: "a" }), nodes, NOBODY, 0);
+    expect([...behind]).toEqual(["b"]);
+  });
+
   it("rule P3: lets shards leave a node whose unflushed age stands out, not when all are late", () => {
     const table = tableOf({ version: 1, node: "a" });
     const standing = (agesMs: [number, number], surveyor = new Surveyor(), nowMs = 0) =>

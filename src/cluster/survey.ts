@@ -12,6 +12,11 @@ const SERVE_WITHIN_MS = 10_000;
 const DOUBLINGS_MAX = 4;
 /** A new owner's figure of a shard's load counts from this age on; until then the old one's does, if it is greater. Five samples. */
 const WARMING_MS = 10_000;
+/**
+ * A node whose oldest unflushed event is this old, milliseconds, cannot reach Postgres, or not well: a shard that moved to it now
+ * would be served by nobody. Chosen: a healthy one's is below a second, and its lease tells it every two.
+ */
+const BEHIND_MS = 2_000;
 /** Loads must be uneven for so long before anything moves for it: a burst has passed by then. Chosen. */
 const LASTING_MS = 15_000;
 
@@ -20,6 +25,7 @@ export type Survey = {
   standings: Map<string, Standing>;
   /** For `assign`: Infinity while loads have not been uneven for long. */
   unevenFrom: number;
+  behind: ReadonlySet<string>;
 };
 
 type Row = { version: number; node?: string };
@@ -45,7 +51,8 @@ export class Surveyor {
         this.#place(shard, table.row(shard), owner === undefined ? undefined : byId.get(owner), nowMs),
       );
     }
-    return this.#weigh(places, standings, nowMs);
+    const behind = new Set(live.filter((node) => node.unflushedAgeMs >= BEHIND_MS).map(({ id }) => id));
+    return { ...this.#weigh(places, standings, nowMs), behind };
   }
 
   /** The shard was taken from an owner that did not serve it. */
@@ -53,7 +60,7 @@ export class Surveyor {
     this.#strikes.set(shard, Math.min((this.#strikes.get(shard) ?? 0) + 1, DOUBLINGS_MAX));
   }
 
-  #weigh(places: ShardPlace[], standings: Map<string, Standing>, nowMs: number): Survey {
+  #weigh(places: ShardPlace[], standings: Map<string, Standing>, nowMs: number): Omit<Survey, "behind"> {
     const share = unevenness(places, standings);
     this.asked.review(takers(standings), share);
     this.#unevenSinceMs =

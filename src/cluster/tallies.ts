@@ -30,6 +30,8 @@ export type Tally = {
   coming: number;
   /** It served before this plan. */
   warm: boolean;
+  /** Postgres does not take what it has: a shard that came to it would wait until Postgres does. */
+  readonly behind: boolean;
 };
 
 /**
@@ -39,8 +41,8 @@ export type Tally = {
 const COMING_MAX = 4;
 
 /** May planned moves go there now? */
-export function hasRoom({ coming }: Tally): boolean {
-  return coming < COMING_MAX;
+export function hasRoom({ coming, behind }: Tally): boolean {
+  return !behind && coming < COMING_MAX;
 }
 
 /** Fewest shards, then least load, then first by id. */
@@ -71,10 +73,13 @@ function meanOf(tallies: readonly Tally[]): number {
 }
 
 /** Of these nodes, with the shards that they own. */
-export function tally(places: readonly ShardPlace[], ids: readonly string[]): Tally[] {
-  const tallies = ids.map(
-    (id): Tally => ({ id, shards: new Set(), count: 0, load: 0, coming: 0, warm: false }),
-  );
+export function tally(
+  places: readonly ShardPlace[],
+  ids: readonly string[],
+  behind: ReadonlySet<string> = new Set(),
+): Tally[] {
+  const none = { count: 0, load: 0, coming: 0, warm: false };
+  const tallies = ids.map((id): Tally => ({ id, shards: new Set(), ...none, behind: behind.has(id) }));
   const byId = new Map(tallies.map((one) => [one.id, one]));
   for (const [shard, { owner, load, settled, asked }] of places.entries()) {
     const one = owner === undefined ? undefined : byId.get(owner);
