@@ -2,11 +2,10 @@
  * Every atomic step that placement takes in Redis. Writes are scripts flagged `allow-oom`, so that a full Redis can still
  * change owners (rule L6). All keys carry one tag. Each rejects when Redis does not answer in time or says no.
  */
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import type { ClusterKeys } from "./keys.ts";
 import type { RedisClient } from "./redis.ts";
 
-/** Milliseconds: the life of a node's and of the leader's lease. */
-export const LEASE_TTL_MS = 6_000;
 /** For how long it is remembered that an incarnation stopped on purpose. A cluster restarted later waits one lease time. */
 const LEFT_TTL_MS = 86_400_000;
 

@@ -1,6 +1,7 @@
 /** Leadership: every node tries for it, one has it, and only that one writes the table (rules P0, P2). */
+
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import type { Granted, Wish } from "./bus.ts";
-import { LEASE_TTL_MS } from "./control.ts";
 import { Leading, type LeadingOptions } from "./leading.ts";
 import { fromFields, type LiveNode } from "./nodes.ts";
 

@@ -1,13 +1,14 @@
 /** What a node does while it leads: looks at all nodes and shards, moves what must move, and what an operator asks for. */
 import type { Logger } from "pino";
 import type { Clock } from "../../actors/ports.ts";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { NodesAdvice } from "./advice.ts";
 import { ASKED_UNEVEN_SHARE, assign, type Move, movingIn, movingMost } from "./assign.ts";
 import { BatchLine } from "./batch-line.ts";
 import type { Granted, Wish } from "./bus.ts";
 import type { Continuity } from "./continuity.ts";
-import { type Control, LEASE_TTL_MS } from "./control.ts";
+import type { Control } from "./control.ts";
 import type { NodeLease } from "./lease.ts";
 import { isUpTo, type LevelRise } from "./level-rise.ts";
 import { newestNamed } from "./neighbours.ts";

@@ -1,9 +1,10 @@
 /** This node's lease: renewed every 2 s, but only while the node hears itself (rules P0, P4, G2). A lapse forgets nothing. */
 import type { Logger } from "pino";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import type { Hearing } from "../ports.ts";
 import type { ClusterClock } from "./clock.ts";
 import type { Continuity } from "./continuity.ts";
-import { type Control, LEASE_TTL_MS } from "./control.ts";
+import type { Control } from "./control.ts";
 import { type NodeRecord, toFields } from "./nodes.ts";
 import type { Lease } from "./shard-host.ts";
 

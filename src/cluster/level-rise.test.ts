@@ -1,8 +1,8 @@
 import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
 import { StoreAway } from "../../actors/ports.ts";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import { LEVEL } from "../lib/level.ts";
-import { LEASE_TTL_MS } from "./control.ts";
 import { ClusterLevel } from "./level.ts";
 import { LevelRise } from "./level-rise.ts";
 import type { LiveNode } from "./nodes.ts";

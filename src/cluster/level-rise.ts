@@ -5,10 +5,11 @@
  */
 import type { Logger } from "pino";
 import { StoreAway } from "../../actors/ports.ts";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import { FIRST_LEVEL } from "../lib/level.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
-import { type Control, LEASE_TTL_MS } from "./control.ts";
+import type { Control } from "./control.ts";
 import type { ClusterLevel } from "./level.ts";
 import type { LiveNode } from "./nodes.ts";
 

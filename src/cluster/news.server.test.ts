@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { NewsFollower } from "../../actors/ports.ts";
 import type { ChannelId, UserId } from "../../protocol/ids.ts";
 import { freshPrefix, startRedis, type TestRedis } from "../../test/support/servers.ts";
-import { LEASE_TTL_MS } from "./control.ts";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import { Nodes, SHARDS, type TestNode } from "./harness.ts";
 import { DEADLINE_MS } from "./intake.ts";
 import { clusterKeys } from "./keys.ts";

@@ -1,8 +1,9 @@
 /** What a node says of itself in its lease, and how the others read it. */
 import { randomBytes } from "node:crypto";
 import { assert } from "../lib/assert.ts";
+import { LEASE_TTL_MS } from "../lib/lease.ts";
 import type { Traffic } from "../ports.ts";
-import { LEASE_TTL_MS, type NodeFields } from "./control.ts";
+import type { NodeFields } from "./control.ts";
 
 const ROLES = ["gateway", "actors", "worker"] as const;
 export type NodeRole = (typeof ROLES)[number];

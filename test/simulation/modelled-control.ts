@@ -1,8 +1,9 @@
 /** Placement's keys in the modelled Redis: every atomic step of `Control`, as its scripts take it. */
-import { Control, LEASE_TTL_MS, type NodeFields, type Pulse } from "../../src/cluster/control.ts";
+import { Control, type NodeFields, type Pulse } from "../../src/cluster/control.ts";
 import type { ClusterKeys } from "../../src/cluster/keys.ts";
 import type { ModelledRedis } from "../../src/cluster/log/modelled-log.ts";
 import type { RedisClient } from "../../src/cluster/redis.ts";
+import { LEASE_TTL_MS } from "../../src/lib/lease.ts";
 import type { ModelledClient } from "./modelled-client.ts";
 
 /** As `LEFT_TTL_MS` of `control.ts`. */

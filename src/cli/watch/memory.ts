@@ -1,7 +1,7 @@
 /** What `status --watch` remembers of the answers so far. Pure: an answer and a time in, the next memory out. */
+import { LEASE_TTL_MS } from "../../lib/lease.ts";
 import type { ClusterStatus, NodeStatus } from "../../ports.ts";
 import { list, nameOf, plural } from "../units.ts";
-import { LEASE_TTL_MS } from "./problems.ts";
 
 /** One answer, of all nodes together. */
 export type Sample = { messages: number; deliveries: number; unflushed: number };

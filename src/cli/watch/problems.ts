@@ -1,14 +1,13 @@
 /** What is wrong with a cluster, in sentences that say what follows from it: the top of `hubbub status`. */
+import { LEASE_TTL_MS } from "../../lib/lease.ts";
 import type { ClusterStatus, NodeStatus } from "../../ports.ts";
 import { count, duration, list, percent, plural } from "../units.ts";
 
 /** `grave`: people notice, or are about to. */
 export type Problem = { grave: boolean; text: string };
 
-/** A lease is renewed every 2 s: this is two of them missed … */
+/** A lease is renewed every 2 s: this is two of them missed. */
 const LEASE_LATE_MS = 4_000;
-/** … and so long it lives. */
-export const LEASE_TTL_MS = 6_000;
 /** Postgres is written within 50 ms: so far behind it is slow … */
 const BEHIND_MS = 5_000;
 /** … and so far behind it is away. */

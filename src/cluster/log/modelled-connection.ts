@@ -4,10 +4,9 @@
  */
 import type { ServerIdentity } from "./log-store.ts";
 import type { ModelledRedis } from "./modelled-log.ts";
+import { SILENCE_MAX_MS } from "./redis-link.ts";
 import type { Timers } from "./timers.ts";
 
-/** A connection that has answered nothing for so long while asked is given up, milliseconds: as `redis-link.ts` does. */
-const SILENCE_MS = 6_000;
 /** A node learns within this that its connection is cut, milliseconds. */
 const LEARNS_WITHIN_MS = 20;
 /** What was on its way when the connection was cut arrives within this, if at all, milliseconds. */
@@ -91,7 +90,7 @@ export class ModelledConnection {
     const { timers, frozenUntilMs, random } = redis;
     if (redis.server !== this.server || (this.#isCut && !this.#isLate)) return;
     if (frozenUntilMs > timers.nowMs()) {
-      if (frozenUntilMs > sentAtMs + SILENCE_MS) node.after(SILENCE_MS, () => this.cut(true));
+      if (frozenUntilMs > sentAtMs + SILENCE_MAX_MS) node.after(SILENCE_MAX_MS, () => this.cut(true));
       timers.after(frozenUntilMs - timers.nowMs(), () => this.#execute(run, settle, sentAtMs, wasLate));
     } else if (this.#isCut && !wasLate) {
       timers.after(random() * LATE_WITHIN_MS, () => this.#execute(run, settle, sentAtMs, true));

@@ -7,7 +7,7 @@ import { type AppendOutcome, LogAway, type LogLink, type ServerIdentity, sameSer
 /** Longest wait for an answer, milliseconds; an append may be applied later all the same (rule L4). Chosen: half a client's patience. */
 export const COMMAND_TIMEOUT_MS = 2_000;
 /** A connection that has answered nothing for so long while asked is given up, milliseconds. */
-const SILENCE_MAX_MS = 6_000;
+export const SILENCE_MAX_MS = 6_000;
 /** Between two looks at whether the server behind the connection is still the same master, milliseconds. */
 const PROBE_INTERVAL_MS = 2_000;
 
